@@ -1,0 +1,132 @@
+//! The process that carries out actions.
+
+use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use foundation_env::BlockingError;
+use foundation_process::{Context, Outcome, Process, System};
+use foundation_types::{Code, Error, ExitReason, PanicReport, Pid};
+
+use crate::action::ActionHandle;
+use crate::capability::Capability;
+use crate::context::ActionContext;
+use crate::directory::Directory;
+use crate::job::{Death, Job, Manner, Moment};
+
+/// A process with capabilities.
+///
+/// It enters itself in its [`Directory`] before its first job and carries out one job after the other, each
+/// action on the pool for blocking work, so no thread of the runtime waits for a disk. It keeps nothing
+/// between jobs: whoever handed out a job keeps what is needed to hand it out again.
+///
+/// An action that returns an error is answered with it. An action that panics ends the agent with that panic,
+/// as a panic in a handler would; its supervisor starts another one.
+#[derive(Debug)]
+pub struct Agent {
+    name: Arc<str>,
+    actions: Arc<BTreeMap<Capability, ActionHandle>>,
+    context: ActionContext,
+    directory: Directory,
+    jobs_done: u64,
+}
+
+/// What an [`Agent`] can be told.
+#[derive(Debug)]
+pub enum AgentMessage {
+    /// Carry this out and answer.
+    Work(Job),
+}
+
+impl Agent {
+    /// Makes an agent; the name is for people and unique in the directory.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        actions: Arc<BTreeMap<Capability, ActionHandle>>,
+        context: ActionContext,
+        directory: Directory,
+    ) -> Self {
+        Self { name: name.into(), actions, context, directory, jobs_done: 0 }
+    }
+
+    async fn work(&mut self, job: Job, system: &System, own: Pid) -> Outcome {
+        let Job { capability, input, cancelled, death, answer } = job;
+        die_if(death, Moment::Before, system, own).await;
+        let Some(action) = self.actions.get(&capability).cloned() else {
+            answer.send(Err(self.unable(&capability)));
+            return Ok(());
+        };
+        let scope = self.context.clone().with_cancel(cancelled);
+        let mut running = system.env().blocking(move || action.run(&input, &scope));
+        if death.is_some_and(|death| death.moment == Moment::During) {
+            // The first poll hands the action to the pool.
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut running).poll(cx).is_ready())).await;
+            die_if(death, Moment::During, system, own).await;
+        }
+        let result = running.await.map_err(|error| match error {
+            BlockingError::Panicked { message } => {
+                ExitReason::panic(PanicReport { message, location: None, backtrace: None })
+            }
+            other => ExitReason::from(other),
+        })?;
+        die_if(death, Moment::After, system, own).await;
+        answer.send(result);
+        self.jobs_done += 1;
+        Ok(())
+    }
+
+    fn unable(&self, capability: &Capability) -> Error {
+        Error::new(Code::InvalidInput, "the agent was asked for what it cannot do")
+            .with("agent", &self.name)
+            .with("capability", capability)
+            .with_remedy("report this as a defect: work is handed out by capability")
+    }
+}
+
+/// Ends this process if that is planned for this moment, and otherwise returns at once.
+async fn die_if(death: Option<Death>, moment: Moment, system: &System, own: Pid) {
+    match death {
+        Some(death) if death.moment == moment => match death.manner {
+            Manner::Panic => planned_panic(),
+            Manner::Kill => {
+                system.kill(own);
+                // The kill takes effect here.
+                pending::<()>().await;
+            }
+        },
+        _ => {}
+    }
+}
+
+#[expect(clippy::panic, reason = "a planned death by panic is a panic")]
+fn planned_panic() -> ! {
+    panic!("chaos: this death was asked for")
+}
+
+impl Process for Agent {
+    type Message = AgentMessage;
+
+    const MESSAGE_KINDS: &'static [&'static str] = &["work"];
+
+    async fn init(&mut self, context: &mut Context<AgentMessage>) -> Outcome {
+        self.directory.enter(context.pid(), &self.name, self.actions.keys())?;
+        Ok(())
+    }
+
+    async fn handle(
+        &mut self,
+        message: AgentMessage,
+        context: &mut Context<AgentMessage>,
+    ) -> Outcome {
+        let AgentMessage::Work(job) = message;
+        let system = context.system().clone();
+        self.work(job, &system, context.pid()).await
+    }
+
+    fn inspect(&self) -> String {
+        let can: Vec<&str> = self.actions.keys().map(Capability::as_str).collect();
+        format!("{}: can {}, {} jobs done", self.name, can.join(", "), self.jobs_done)
+    }
+}

@@ -1,0 +1,115 @@
+//! The agents of a system, found by what they can do.
+
+use std::fmt;
+use std::sync::Arc;
+
+use foundation_env::sync::Mutex;
+use foundation_env::sync::atomic::{AtomicU64, Ordering};
+use foundation_process::{Address, System};
+use foundation_registry::{Metadata, Name, Registry};
+use foundation_types::{Code, Error, Pid};
+
+use crate::agent::AgentMessage;
+use crate::capability::Capability;
+
+/// Where agents enter themselves and others find them by capability, never by name.
+///
+/// It stands on one namespace of a [`Registry`], so an agent vanishes from it before anybody can learn
+/// of its death. One watcher is told of each arrival: whoever has work that nobody could take. Clones
+/// are the same directory.
+#[derive(Clone)]
+pub struct Directory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    system: System,
+    registry: Registry,
+    namespace: Arc<str>,
+    arrivals: AtomicU64,
+    watcher: Mutex<Option<Watcher>>,
+}
+
+type Watcher = Arc<dyn Fn() + Send + Sync>;
+
+impl Directory {
+    /// Makes a directory of one namespace.
+    pub fn new(system: System, registry: Registry, namespace: impl Into<Arc<str>>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                system,
+                registry,
+                namespace: namespace.into(),
+                arrivals: AtomicU64::new(0),
+                watcher: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Enters an agent with its capabilities until it dies, and tells the watcher.
+    ///
+    /// # Errors
+    /// `initialization_failed` with the registry's reason: the name has an owner, the process is dying, or
+    /// a bound is reached.
+    pub fn enter<'a>(
+        &self,
+        agent: Pid,
+        local_id: &str,
+        capabilities: impl IntoIterator<Item = &'a Capability>,
+    ) -> Result<(), Error> {
+        let refused = || {
+            Error::new(Code::InitializationFailed, "the agent was not registered")
+                .with("agent", local_id)
+        };
+        let name = Name::new(&self.shared.namespace, local_id)
+            .map_err(|source| refused().caused_by(source))?;
+        let capabilities = capabilities.into_iter().map(Capability::as_str);
+        let metadata = Metadata::new(capabilities).map_err(|source| refused().caused_by(source))?;
+        let registered = self.shared.registry.register(agent, name, metadata);
+        registered.map_err(|source| refused().caused_by(source))?;
+        // After the entry stands: who is told finds it. Relaxed: a count and nothing else.
+        self.shared.arrivals.fetch_add(1, Ordering::Relaxed);
+        let watcher = self.shared.watcher.lock().clone();
+        if let Some(tell) = watcher {
+            tell();
+        }
+        Ok(())
+    }
+
+    /// Returns the first living agent that has a capability and that the caller accepts, in the order of
+    /// their names.
+    ///
+    /// # Consistency
+    /// As the registry's: never an agent whose death anybody knew of when the call began.
+    pub fn find(
+        &self,
+        capability: &Capability,
+        mut accept: impl FnMut(Pid) -> bool,
+    ) -> Option<Address<AgentMessage>> {
+        let able =
+            self.shared.registry.find_by_capability(&self.shared.namespace, capability.as_str());
+        let mut accepted = able.into_iter().filter(|entry| accept(entry.pid));
+        accepted.find_map(|entry| self.shared.system.address(entry.pid))
+    }
+
+    /// Sets who is told of arrivals, in place of whoever was. The closure runs inside the arriving agent:
+    /// it must be short and must not wait.
+    pub fn watch(&self, tell: impl Fn() + Send + Sync + 'static) {
+        let before = self.shared.watcher.lock().replace(Arc::new(tell));
+        drop(before);
+    }
+
+    /// Returns how many agents ever arrived, restarted ones each time.
+    pub fn arrivals(&self) -> u64 {
+        self.shared.arrivals.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory")
+            .field("namespace", &self.shared.namespace)
+            .field("arrivals", &self.arrivals())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,165 @@
+//! The commands, their arguments and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+#[cfg(test)]
+mod tests;
+
+const CLI_EXAMPLES: &str = "\
+Examples:
+  foundation run examples/digest/system.toml
+  foundation check examples/digest/system.toml
+  foundation completions bash > ~/.local/share/bash-completion/completions/foundation
+
+Exit codes:
+  0    done
+  1    the run failed, or the output could not be written
+  2    wrong arguments, or a file that is not sound
+  130  interrupted with Ctrl-C (143 with SIGTERM)";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  foundation run examples/digest/system.toml
+      reads the current folder and prints a report
+  foundation run examples/digest/system.toml --input docs --json | jq .report.words
+      prints one JSON object with `report` (the same on every run) and `run` (times, restarts)
+  foundation run examples/digest/system.toml --chaos 0.2 --seed 7
+      lets the agent at work die in one of five attempts; the report is the same
+
+Exit codes:
+  0    done
+  1    the run failed, or the output could not be written
+  2    wrong arguments, or a file that is not sound
+  130  interrupted with Ctrl-C (143 with SIGTERM); what was finished is said";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  foundation check examples/digest/system.toml
+      says what the file describes, or everything that is wrong with it
+  foundation check system.toml --json | jq '.errors[] | {line, column, cause, remedy}'
+      the same for programs
+
+Exit codes:
+  0    the file is sound
+  1    the output could not be written
+  2    wrong arguments, or the file is not sound";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  foundation completions bash > ~/.local/share/bash-completion/completions/foundation
+  foundation completions zsh  > ~/.zfunc/_foundation
+  foundation completions fish > ~/.config/fish/completions/foundation.fish";
+
+/// Runs supervised agents from a file.
+///
+/// A system.toml describes agents, what they can do, and tasks that need it done. The agents live under
+/// supervisors: when one dies it is replaced, and its work goes to another.
+#[derive(Debug, Parser)]
+#[command(name = "foundation", version, after_help = CLI_EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the system of a system.toml and prints its report.
+    Run(RunArgs),
+    /// Checks a system.toml without running it.
+    Check(CheckArgs),
+    /// Prints a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// Arguments of `run`.
+///
+/// Starts the agents of a system.toml under their supervisors, works through the tasks and prints the report.
+/// Progress goes to standard error: one live line on a terminal, plain lines otherwise. Ctrl-C stops in order:
+/// agents finish what they are at, or give it up; a second one ends the program at once.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunArgs {
+    /// The system.toml to run.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The folder to work on.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub input: PathBuf,
+    /// Prints one JSON object with `report` and `run` instead of tables.
+    #[arg(long)]
+    pub json: bool,
+    /// Kills the agent at work with this probability per attempt, by panic and by kill: 0 to below 1.
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub chaos: Option<f64>,
+    /// Makes the kills the same on every run.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Worker threads, and agents in a pool without a size; the number of cores if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Prints no progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Arguments of `check`.
+///
+/// Reports every fault at once: its file, line and column, the cause and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    /// The system.toml to check.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Prints one JSON object with `ok` and `errors` instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct CompletionsArgs {
+    /// The shell to print for.
+    pub shell: ChosenShell,
+}
+
+/// The shells with completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChosenShell {
+    /// Bash.
+    Bash,
+    /// Elvish.
+    Elvish,
+    /// Fish.
+    Fish,
+    /// `PowerShell`.
+    Powershell,
+    /// Zsh.
+    Zsh,
+}
+
+impl From<ChosenShell> for Shell {
+    fn from(shell: ChosenShell) -> Self {
+        match shell {
+            ChosenShell::Bash => Self::Bash,
+            ChosenShell::Elvish => Self::Elvish,
+            ChosenShell::Fish => Self::Fish,
+            ChosenShell::Powershell => Self::PowerShell,
+            ChosenShell::Zsh => Self::Zsh,
+        }
+    }
+}
+
+/// At 1 no attempt would ever end, so it is left out.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
+        _ => Err("write a probability from 0 to below 1, such as 0.2".to_owned()),
+    }
+}

@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser};
+
+use super::{Cli, Command, RunArgs};
+
+fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
+    let args = ["foundation", "run"].iter().chain(args);
+    Cli::try_parse_from(args).map(|parsed| match parsed.command {
+        Command::Run(args) => args,
+        other => panic!("run is {other:?}"),
+    })
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn run_has_useful_defaults() {
+    let args = run(&["system.toml"]).unwrap();
+    assert_eq!((args.file, args.input), (PathBuf::from("system.toml"), PathBuf::from(".")));
+    assert_eq!((args.json, args.quiet, args.chaos, args.seed), (false, false, None, 0));
+    assert_eq!(args.workers, None);
+}
+
+#[test]
+fn run_takes_all_its_arguments() {
+    let line = "s.toml --input docs --json --chaos 0.25 --seed 7 --workers 2 --quiet";
+    let args = run(&line.split(' ').collect::<Vec<_>>()).unwrap();
+    assert_eq!((args.chaos, args.seed, args.workers), (Some(0.25), 7, Some(2)));
+    assert!(args.json && args.quiet);
+}
+
+#[test]
+fn a_rate_or_a_number_out_of_range_is_refused() {
+    for rate in ["1", "-0.1", "NaN", "inf", "often"] {
+        let error = run(&["s.toml", &format!("--chaos={rate}")]).unwrap_err();
+        assert!(error.to_string().contains("from 0 to below 1"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+    for workers in ["0", "1025", "many"] {
+        assert!(run(&["s.toml", "--workers", workers]).is_err(), "{workers}");
+    }
+}
+
+#[test]
+fn every_command_teaches_with_examples_and_the_top_lists_the_exit_codes() {
+    let help = Cli::command().render_long_help().to_string();
+    for code in ["\n  0    ", "\n  1    ", "\n  2    ", "\n  130  "] {
+        assert!(help.contains(code), "{code:?} is not in {help}");
+    }
+    for command in Cli::command().get_subcommands() {
+        let help = command.clone().render_long_help().to_string();
+        assert!(help.contains("Examples:\n  foundation "), "{help}");
+    }
+}

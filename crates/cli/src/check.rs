@@ -1,0 +1,94 @@
+//! `foundation check`.
+
+use std::io::{self, Write};
+
+use foundation_agent::Actions;
+use foundation_node::{Diagnostic, SystemSpec};
+use foundation_workflow::Task;
+use serde::Serialize;
+
+use crate::args::CheckArgs;
+use crate::exit::Exit;
+use crate::text::{Table, counted};
+
+/// What `check --json` prints.
+#[derive(Serialize)]
+struct Checked<'a> {
+    ok: bool,
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<Summary<'a>>,
+    errors: &'a [Diagnostic],
+    errors_omitted: usize,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    name: &'a str,
+    pools: usize,
+    tasks: usize,
+}
+
+/// Checks a file and says what it describes, or everything that is wrong with it.
+///
+/// # Errors
+/// The error of the stream when the answer cannot be written.
+pub fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let file = args.file.display().to_string();
+    match SystemSpec::load(&args.file, &Actions::builtin()) {
+        Ok(spec) if args.json => {
+            let tasks = spec.graph.tasks().len();
+            let system = Some(Summary { name: &spec.name, pools: spec.pools.len(), tasks });
+            json(&Checked { ok: true, file, system, errors: &[], errors_omitted: 0 }, out)?;
+            Ok(Exit::Success)
+        }
+        Ok(spec) => {
+            write!(out, "{file}: ok\n{}", describe(&spec))?;
+            Ok(Exit::Success)
+        }
+        Err(faults) if args.json => {
+            let (errors, errors_omitted) = (faults.list(), faults.omitted());
+            json(&Checked { ok: false, file, system: None, errors, errors_omitted }, out)?;
+            Ok(Exit::Usage)
+        }
+        Err(faults) => {
+            let count = counted(faults.count(), "error", "errors");
+            writeln!(err, "{faults}\n{file}: {count}; nothing was started")?;
+            Ok(Exit::Usage)
+        }
+    }
+}
+
+fn json(checked: &Checked<'_>, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, checked)?;
+    writeln!(out)
+}
+
+fn describe(spec: &SystemSpec) -> String {
+    let mut text = format!(
+        "system {}: {}, {}\n",
+        spec.name,
+        counted(spec.pools.len(), "pool", "pools"),
+        counted(spec.graph.tasks().len(), "task", "tasks"),
+    );
+    let mut tasks = Table::new(["task", "capability", "runs", "done by"]);
+    for task in spec.graph.tasks() {
+        let able = spec.pools.iter().filter(|pool| pool.actions.contains_key(task.capability()));
+        let able: Vec<&str> = able.map(|pool| pool.name.as_str()).collect();
+        let capability = task.capability().to_string();
+        tasks.row([task.name().to_owned(), capability, when(task), able.join(", ")]);
+    }
+    text.push_str(&tasks.render());
+    text
+}
+
+fn when(task: &Task) -> String {
+    let mut waits: Vec<&str> = task.dependencies().collect();
+    let each = task.fan_out().map(|source| {
+        waits.remove(0);
+        format!("for each of {source}")
+    });
+    let after = (!waits.is_empty()).then(|| format!("after {}", waits.join(", ")));
+    let parts: Vec<String> = each.into_iter().chain(after).collect();
+    if parts.is_empty() { "first".to_owned() } else { parts.join(", ") }
+}

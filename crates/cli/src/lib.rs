@@ -1,0 +1,83 @@
+//! The command line of Foundation: the binary is [`main_with`] on the process's arguments and streams.
+//!
+//! Results go to standard output, faults and progress to standard error, so that a pipe carries results
+//! only. Exit codes are those of [`Exit`]. [`run`] makes the runtime and the system and drives the run; the parts
+//! that are text ([`ProgressView`], [`Output`]) are given the time and the counts.
+
+mod args;
+mod exit;
+
+mod check;
+mod completions;
+mod run;
+mod signals;
+
+mod failure;
+mod progress;
+mod report;
+mod text;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::Parser;
+
+pub use args::{CheckArgs, ChosenShell, Cli, Command, CompletionsArgs, RunArgs};
+pub use check::check;
+pub use completions::completions;
+pub use exit::Exit;
+pub use progress::{ProgressMode, ProgressSample, ProgressView};
+pub use report::{Output, RunSummary};
+pub use run::run;
+
+/// Parses arguments, carries the command out and returns the exit code.
+///
+/// A closed pipe on standard output ends the command without a fault: whoever read it has seen enough. What
+/// cannot be written to standard error is dropped, and neither the result nor the exit code depends on it.
+pub fn main_with(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let err = &mut Remarks(err);
+    let done = match Cli::try_parse_from(args) {
+        Ok(Cli { command: Command::Run(args) }) => run(&args, out, err),
+        Ok(Cli { command: Command::Check(args) }) => check(&args, out, err),
+        Ok(Cli { command: Command::Completions(args) }) => completions(&args, out),
+        Err(error) => usage(&error, out, err),
+    };
+    match done.and_then(|exit| out.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+        Err(error) => match writeln!(err, "error: the output cannot be written: {error}") {
+            Ok(()) | Err(_) => Exit::Failed,
+        },
+    }
+}
+
+/// Standard error: what it does not take is dropped, since there is nowhere left to say so.
+struct Remarks<'a>(&'a mut dyn Write);
+
+impl Write for Remarks<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Ok(0) | Err(_) => Ok(bytes.len()),
+            Ok(written) => Ok(written),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().or(Ok(()))
+    }
+}
+
+/// Help and version are results, anything else is a fault.
+fn usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    if error.use_stderr() {
+        write!(err, "{}", error.render())?;
+        return Ok(Exit::Usage);
+    }
+    write!(out, "{}", error.render())?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,299 @@
+//! `foundation run` from outside: a real folder, real processes, signals.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foundation"));
+    command.arg("run").args(args).current_dir(root());
+    command
+}
+
+/// Runs the example on a folder.
+fn run(input: &Path, args: &[&str]) -> Output {
+    let input = input.to_str().unwrap();
+    let mut all = vec!["examples/digest/system.toml", "--input", input];
+    all.extend(args);
+    command(&all).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let files: [(&str, &[u8]); 9] = [
+        (".gitignore", b"*.log\nbuild/\n"),
+        (".hidden/secret.txt", b"secret"),
+        ("README.md", b"# Supervisors\n\nSupervisors restart agents.\n"),
+        ("a/one.txt", b"mailbox mailbox mailbox"),
+        ("a/two.txt", b"mailbox mailbox mailbox"),
+        ("build/output.txt", b"generated"),
+        ("debug.log", b"ignored"),
+        ("latin.txt", b"caf\xe9"),
+        ("picture.png", b"\x89PNG\0\0"),
+    ];
+    for (path, content) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+/// The text of `report` in the output, byte for byte.
+fn report(output: &Output) -> &str {
+    let printed = text(&output.stdout);
+    let after = printed.strip_prefix("{\"report\":").unwrap();
+    after.get(..after.rfind(",\"run\":").unwrap()).unwrap()
+}
+
+#[test]
+fn json_is_one_object_with_report_and_run() {
+    let folder = folder();
+    let output = run(folder.path(), &["--json"]);
+    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let object = value.as_object().unwrap();
+    assert_eq!(object.keys().collect::<Vec<_>>(), ["report", "run"]);
+    let report = &value["report"];
+    assert_eq!((&report["files"], &report["words"]), (&3.into(), &10.into()));
+    assert_eq!(report["terms"][0]["term"], "mailbox");
+    assert_eq!(report["longest"][0]["title"], "Supervisors");
+    assert_eq!(report["duplicates"][0]["paths"], serde_json::json!(["a/one.txt", "a/two.txt"]));
+    assert_eq!(report["binary_files"], 1);
+    let skipped = report["skipped"].as_array().unwrap();
+    assert_eq!((skipped.len(), &skipped[0]["path"]), (1, &"latin.txt".into()));
+    assert!(skipped[0]["reason"].as_str().unwrap().contains("not UTF-8"), "{skipped:?}");
+    let run = &value["run"];
+    assert_eq!((&run["items"], &run["attempts"]), (&7.into(), &7.into()));
+    for counter in ["deaths_survived", "deaths_by_panic", "deaths_by_kill", "restarts", "errors"] {
+        assert_eq!(run[counter], 0, "{counter}");
+    }
+    for figure in ["elapsed_ms", "items_per_second", "bytes_per_second", "late_results"] {
+        assert!(run[figure].is_u64(), "{figure}: {run}");
+    }
+}
+
+#[test]
+fn a_pipe_gets_plain_text_and_the_report_stands_alone_on_standard_output() {
+    let folder = folder();
+    let output = run(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(out.starts_with("3 files, "), "{out}");
+    assert!(out.contains("\nDone in "), "{out}");
+    assert!(err.lines().all(|line| line.starts_with("progress: ")), "{err}");
+    assert!(err.contains("progress: 7/7 done"), "{err}");
+    assert!(!out.contains('\u{1b}') && !err.contains('\u{1b}') && !err.contains('\r'));
+    let quiet = run(folder.path(), &["--quiet"]);
+    assert_eq!((text(&quiet.stderr), quiet.status.code()), ("", Some(0)));
+}
+
+/// Guarantee J1: a run's report does not depend on which agents die while it is made
+#[test]
+fn chaos_changes_no_byte_of_the_report() {
+    let folder = folder();
+    for number in 0..60 {
+        fs::write(folder.path().join(format!("{number}.txt")), format!("word{number} ")).unwrap();
+    }
+    let undisturbed = run(folder.path(), &["--json"]);
+    for (rate, seed, workers) in [("0.3", "1", "1"), ("0.3", "2", "2"), ("0.9", "3", "4")] {
+        let args = ["--json", "--chaos", rate, "--seed", seed, "--workers", workers];
+        let output = run(folder.path(), &args);
+        assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+        assert_eq!(report(&output), report(&undisturbed));
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let count = |name: &str| value["run"][name].as_u64().unwrap();
+        assert!(count("deaths_survived") > 0 && count("restarts") > 0, "{value}");
+        assert!(count("deaths_by_panic") > 0 && count("deaths_by_kill") > 0, "{value}");
+        assert_eq!(count("attempts"), count("items") + count("deaths_survived"));
+    }
+}
+
+#[test]
+fn a_bad_file_or_folder_exits_with_2_and_says_what_to_do() {
+    let folder = folder();
+    let file = folder.path().join("a/one.txt");
+    let nowhere = folder.path().join("nowhere");
+    for (input, cause) in [(&file, "is not a folder"), (&nowhere, "does not exist")] {
+        let output = run(input, &[]);
+        let shown = text(&output.stderr);
+        assert_eq!((text(&output.stdout), output.status.code()), ("", Some(2)));
+        assert!(shown.starts_with("error: the input"), "{shown}");
+        assert!(shown.contains(cause), "{shown}");
+        assert!(shown.contains(&format!(" = at: {}\n", input.display())), "{shown}");
+        assert!(shown.contains("\n = help: "), "{shown}");
+    }
+    let bad = folder.path().join("bad.toml");
+    fs::write(&bad, "[system]\nname = 1\n").unwrap();
+    let output = command(&[bad.to_str().unwrap()]).output().unwrap();
+    let shown = text(&output.stderr);
+    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(2)));
+    assert!(shown.contains(" --> ") && shown.contains("bad.toml:2:8"), "{shown}");
+    assert!(shown.contains("nothing was started"), "{shown}");
+}
+
+/// The example with other settings for its readers.
+fn system(folder: &TempDir, readers: &str, stats: &str) -> PathBuf {
+    let example = fs::read_to_string(root().join("examples/digest/system.toml")).unwrap();
+    let mut lines = Vec::new();
+    for line in example.lines() {
+        lines.push(match line {
+            _ if line.starts_with("restart = { type") => format!("restart = {{ {readers} }}"),
+            _ if line.starts_with("deadline_ms") => stats.to_owned(),
+            _ if line.starts_with("deaths_max") && lines.iter().any(|l| l == stats) => {
+                String::new()
+            }
+            _ => line.to_owned(),
+        });
+    }
+    let file = folder.path().join("system.toml");
+    fs::write(&file, lines.join("\n")).unwrap();
+    file
+}
+
+#[test]
+fn a_pool_that_gives_up_is_named_with_its_last_reasons() {
+    let folder = folder();
+    let file = system(&folder, "intensity = 1, period_ms = 60000", "deadline_ms = 60000");
+    let input = folder.path().to_str().unwrap();
+    let args = [file.to_str().unwrap(), "--input", input, "--chaos", "0.9", "--quiet"];
+    let output = command(&args).output().unwrap();
+    let shown = text(&output.stderr);
+    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)), "{shown}");
+    assert!(shown.starts_with("error: the pool \"readers\" gave up"), "{shown}");
+    assert!(shown.contains("1 times in 60000 ms"), "{shown}");
+    assert!(shown.contains("last: readers-"), "{shown}");
+    assert!(shown.contains("restart.intensity"), "{shown}");
+}
+
+/// A run that is at work and far from its end: reads its first line of progress.
+fn started(mut command: Command) -> (Child, BufReader<ChildStderr>) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("progress: ") {
+        line.clear();
+        assert!(err.read_line(&mut line).unwrap() > 0, "it ended before it began");
+    }
+    (child, err)
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn rest(child: Child, mut err: BufReader<ChildStderr>) -> (Option<i32>, String, String) {
+    let mut shown = String::new();
+    err.read_to_string(&mut shown).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), text(&output.stdout).to_owned(), shown)
+}
+
+#[test]
+fn a_signal_stops_in_order_and_says_what_was_finished() {
+    let folder = folder();
+    // Nearly every attempt dies, and each file outlasts a hundred thousand deaths: minutes of work.
+    for number in 0..60 {
+        fs::write(folder.path().join(format!("{number}.txt")), "text").unwrap();
+    }
+    let file = system(&folder, "intensity = 1000000, period_ms = 1", "deaths_max = 100000");
+    let input = folder.path().to_str().unwrap();
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let args = [file.to_str().unwrap(), "--input", input, "--chaos", "0.99999"];
+        let (child, err) = started(command(&args));
+        signal(&child, name);
+        let (exit, out, shown) = rest(child, err);
+        assert_eq!((exit, &*out), (Some(code), ""), "{shown}");
+        assert!(shown.contains("stopping in order; once more to end at once\n"), "{shown}");
+        assert!(shown.contains("known items done, no report\n  task"), "{shown}");
+        assert!(shown.contains("\n  merge     0"), "{shown}");
+        assert!(!shown.contains("warning"), "{shown}");
+    }
+}
+
+/// A pipe in place of `.gitignore`: whoever opens it waits until somebody writes, which nobody does. So the lister
+/// hangs in a call that nothing can interrupt.
+fn hanging() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let made = Command::new("mkfifo").arg(folder.path().join(".gitignore")).status().unwrap();
+    assert!(made.success());
+    folder
+}
+
+#[test]
+fn work_that_hangs_does_not_keep_an_interrupted_run() {
+    let folder = hanging();
+    let args = ["examples/digest/system.toml", "--input", folder.path().to_str().unwrap()];
+    let (child, err) = started(command(&args));
+    signal(&child, "INT");
+    let (exit, _, shown) = rest(child, err);
+    assert_eq!(exit, Some(130), "{shown}");
+    assert!(shown.contains("interrupted: 0 of "), "{shown}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let folder = hanging();
+    let args = ["examples/digest/system.toml", "--input", folder.path().to_str().unwrap()];
+    let (child, mut err) = started(command(&args));
+    signal(&child, "INT");
+    let mut line = String::new();
+    while !line.starts_with("stopping in order") {
+        line.clear();
+        assert!(err.read_line(&mut line).unwrap() > 0, "it ended before the second signal");
+    }
+    signal(&child, "INT");
+    let (exit, _, shown) = rest(child, err);
+    assert_eq!(exit, Some(130), "{shown}");
+    assert!(shown.contains("ended at once; nothing was stopped in order"), "{shown}");
+}
+
+#[test]
+fn one_signal_never_ends_a_run_at_once() {
+    let folder = hanging();
+    // The run fails at once, and its stop has to wait for the agent that hangs: the signal finds it stopping.
+    let example = fs::read_to_string(root().join("examples/digest/system.toml")).unwrap();
+    let list = "capability = \"files.list\"";
+    let strict = format!("{list}\ndeadline_ms = 1\nattempts_max = 1");
+    let file = folder.path().join("system.toml");
+    fs::write(&file, example.replace(list, &strict)).unwrap();
+    let args = [file.to_str().unwrap(), "--input", folder.path().to_str().unwrap()];
+    let (child, err) = started(command(&args));
+    signal(&child, "INT");
+    let (exit, _, shown) = rest(child, err);
+    assert!(matches!(exit, Some(1 | 130)), "{exit:?} {shown}");
+    assert!(!shown.contains("ended at once"), "{shown}");
+}
+
+#[test]
+fn a_closed_standard_error_costs_neither_the_report_nor_the_exit_code() {
+    let folder = folder();
+    let input = folder.path().to_str().unwrap();
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    let mut sound = command(&["examples/digest/system.toml", "--input", input]);
+    let output = sound.stderr(closed()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("Most frequent terms"), "{}", text(&output.stdout));
+    let mut bad = command(&["examples/digest/system.toml", "--input", "no such folder"]);
+    assert_eq!(bad.stderr(closed()).output().unwrap().status.code(), Some(2));
+}

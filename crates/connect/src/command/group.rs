@@ -1,0 +1,149 @@
+//! One child of this program with the process group it leads.
+//!
+//! # Order of steps
+//!
+//! The group is named by the number of its leader, and the operating system may give that number
+//! to somebody else once the leader is reaped. So the leader's end is noticed without reaping it,
+//! the rest of the group is killed while the zombie still holds the number, and only then the
+//! leader is reaped. No signal is ever sent to a number that might be a stranger's.
+//!
+//! Whatever way a [`Group`] goes, its drop kills the group if `reap` has not been reached.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use foundation_env::{Env, fault};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group,
+    waitid,
+};
+
+use super::error::CommandError;
+use super::output::ExitStatus;
+use super::runner::Plan;
+
+/// A child that leads a process group of its own.
+#[derive(Debug)]
+pub(crate) struct Group {
+    env: Env,
+    leader: Pid,
+    /// None once it is reaped.
+    child: Option<Child>,
+}
+
+impl Group {
+    /// Starts a program. Blocks while the file system is searched and the program is loaded.
+    pub(crate) fn start(env: Env, plan: &Plan) -> Result<Self, CommandError> {
+        let program = || plan.program.clone();
+        let Some(path) = plan.candidates.iter().find(|path| is_executable(path)) else {
+            let searched: Vec<PathBuf> = plan.candidates.clone();
+            return Err(CommandError::NotFound { program: program(), searched });
+        };
+        if !plan.directory.is_dir() {
+            let directory = plan.directory.clone();
+            return Err(CommandError::BadDirectory { program: program(), directory });
+        }
+        let spawned = Command::new(path)
+            .args(&plan.arguments)
+            .env_clear()
+            .envs(&plan.variables)
+            .current_dir(&plan.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn();
+        let child = spawned
+            .map_err(|error| CommandError::Spawn { program: program(), source: Arc::new(error) })?;
+        let leader = Pid::from_child(&child);
+        Ok(Self { env, leader, child: Some(child) })
+    }
+
+    /// The leader's number.
+    pub(crate) fn number(&self) -> u32 {
+        self.leader.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// The reading ends of standard output and standard error, once.
+    pub(crate) fn take_pipes(&mut self) -> [Option<OwnedFd>; 2] {
+        let child = self.child.as_mut();
+        child.map_or([None, None], |child| {
+            [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)]
+        })
+    }
+
+    /// Whether the leader has ended. Does not reap it.
+    pub(crate) fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(self.leader), options) {
+            Ok(status) => status.is_some(),
+            // Not our child any more: somebody in this program reaps what is not theirs.
+            Err(error) => error == Errno::CHILD,
+        }
+    }
+
+    /// Asks the whole group to stop.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Kills the whole group.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.child.is_none() {
+            return;
+        }
+        let sent = if fault::planted("command_group_not_killed") {
+            kill_process(self.leader, signal)
+        } else {
+            kill_process_group(self.leader, signal)
+        };
+        // It fails when nobody is left who could take it, which is what it is sent for.
+        sent.ok();
+    }
+
+    /// Reaps the leader, which must have ended, so this does not wait.
+    pub(crate) fn reap(&mut self) -> io::Result<ExitStatus> {
+        let Some(mut child) = self.child.take() else {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        };
+        let status = child.wait()?;
+        Ok(match (status.code(), status.signal()) {
+            (Some(code), _) => ExitStatus::Code(code),
+            (None, signal) => ExitStatus::Signal(signal.unwrap_or_default()),
+        })
+    }
+
+    /// Whether nothing of the group is left, the leader included.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.child.is_none() && test_kill_process_group(self.leader) == Err(Errno::SRCH)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+        let Some(mut child) = self.child.take() else { return };
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // It is killed but not yet dead, and waiting for that may not be done here. The thread
+        // needs no runtime: this drop may be the runtime's own end. It lives as long as the dying
+        // child; should there be no thread to be had, the zombie goes with this program.
+        let reaper = self.env.background("foundation-reaper", move |_stop| drop(child.wait()));
+        drop(reaper);
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,234 @@
+//! Which process the current thread is polling.
+//!
+//! This is the one place with thread-local state. It is swapped in when a process is polled and
+//! swapped out when the poll returns, so it never lives over an await, and processes of different
+//! systems may share a thread. It routes only: the panic hook finds the system that a panic
+//! belongs to, a call finds the process that makes it, and a reply port that is dropped finds the
+//! process that drops it.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::{Arc, Once, Weak};
+
+use foundation_env::sync::thread_local;
+use foundation_types::{ExitReason, PanicReport, Pid};
+
+use crate::record::AnyRecord;
+use crate::reply::Abandoned;
+use crate::system::SystemInner;
+use crate::watchdog::WorkerSlot;
+
+struct Thread {
+    /// The process being polled.
+    record: Option<Arc<dyn AnyRecord>>,
+    /// Reply ports dropped unanswered during this poll and those around it.
+    graveyard: Vec<Arc<dyn Abandoned>>,
+    /// The panic that is unwinding.
+    panic: Option<PanicReport>,
+    /// Where the watchdog sees what this thread does, for each system it has polled for; usually
+    /// one.
+    slots: Vec<(Weak<SystemInner>, Arc<WorkerSlot>)>,
+}
+
+/// The innermost frames, which say what happened, fit.
+const REPORT_BYTES_MAX: usize = 8 * 1024;
+
+thread_local! {
+    static THREAD: RefCell<Thread> = const {
+        RefCell::new(Thread {
+            record: None,
+            graveyard: Vec::new(),
+            panic: None,
+            slots: Vec::new(),
+        })
+    };
+}
+
+impl Thread {
+    /// Notes the current process for the watchdog. Returns false when its system does not know
+    /// this thread yet.
+    fn show(&self) -> bool {
+        let Some(record) = &self.record else {
+            self.slots.iter().for_each(|(_, slot)| slot.leave());
+            return true;
+        };
+        let identity = record.identity();
+        let system = Arc::as_ptr(identity.system.inner());
+        let slot = self.slots.iter().find(|(known, _)| std::ptr::eq(known.as_ptr(), system));
+        slot.map(|(_, slot)| slot.enter(identity.pid)).is_some()
+    }
+
+    fn add_slot(&mut self) -> Option<(Arc<SystemInner>, Arc<WorkerSlot>)> {
+        let system = Arc::clone(self.record.as_ref()?.identity().system.inner());
+        self.slots.retain(|(known, _)| known.strong_count() > 0);
+        let slot = Arc::new(WorkerSlot::default());
+        self.slots.push((Arc::downgrade(&system), Arc::clone(&slot)));
+        self.show();
+        Some((system, slot))
+    }
+}
+
+/// Reply ports whose callers must still be told.
+#[must_use = "callers wait for the ports in it"]
+#[derive(Default)]
+pub(crate) struct Graveyard(Option<Box<Graves>>);
+
+/// Boxed: there are hardly ever any, and a poll returns this.
+struct Graves(Vec<Arc<dyn Abandoned>>);
+
+impl Graveyard {
+    #[inline]
+    pub(crate) fn fail_all(self) {
+        if let Some(graves) = self.0 {
+            graves.0.iter().for_each(|port| port.fail());
+        }
+    }
+}
+
+/// Runs `f` as the process `record`, which is moved in and out without touching its count. A
+/// panic in `f` comes out as a value.
+#[inline]
+pub(crate) fn enter<R>(
+    record: &mut Option<Arc<dyn AnyRecord>>,
+    f: impl FnOnce() -> R,
+) -> (std::thread::Result<R>, Graveyard) {
+    let (graves, shown) = THREAD.with(|thread| {
+        let mut thread = thread.borrow_mut();
+        std::mem::swap(&mut thread.record, record);
+        (thread.graveyard.len(), thread.show())
+    });
+    if !shown {
+        enlist();
+    }
+    let result = catch_unwind(AssertUnwindSafe(f));
+    let graveyard = THREAD.with(|thread| {
+        let mut thread = thread.borrow_mut();
+        std::mem::swap(&mut thread.record, record);
+        thread.show();
+        if thread.graveyard.len() == graves {
+            return Graveyard::default();
+        }
+        Graveyard(Some(Box::new(Graves(thread.graveyard.split_off(graves)))))
+    });
+    (result, graveyard)
+}
+
+/// Makes this thread known to the watchdog of the current process's system.
+#[cold]
+fn enlist() {
+    if let Some((system, slot)) = THREAD.with(|thread| thread.borrow_mut().add_slot()) {
+        system.enlist_worker(&slot);
+    }
+}
+
+/// The process that is being polled on this thread.
+pub(crate) fn record() -> Option<Arc<dyn AnyRecord>> {
+    THREAD.with(|thread| thread.borrow().record.clone())
+}
+
+/// The pid of the process that is being polled on this thread.
+pub(crate) fn pid() -> Option<Pid> {
+    THREAD.with(|thread| thread.borrow().record.as_ref().map(|record| record.pid()))
+}
+
+/// Keeps a dropped port until the poll is over; gives it back when no process is being polled.
+pub(crate) fn bury<P: Abandoned + 'static>(port: Arc<P>) -> Option<Arc<P>> {
+    let kept = THREAD.try_with(|thread| {
+        let Ok(mut thread) = thread.try_borrow_mut() else { return false };
+        if thread.record.is_none() {
+            return false;
+        }
+        thread.graveyard.push(Arc::clone(&port) as Arc<dyn Abandoned>);
+        true
+    });
+    if matches!(kept, Ok(true)) { None } else { Some(port) }
+}
+
+/// Takes the report of the panic that just unwound on this thread.
+pub(crate) fn take_panic() -> Option<PanicReport> {
+    THREAD.with(|thread| thread.borrow_mut().panic.take())
+}
+
+/// Drops what a panic carried. That is a value of the user's too: its drop may panic, and what this
+/// second panic carries is leaked, or it would never end.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        note_contained_panic();
+        Box::leak(second);
+    }
+}
+
+/// What a panic says as an exit reason. The report that the hook left may be of an earlier panic, which
+/// the user's code caught itself; then the payload is all there is.
+pub(crate) fn panic_reason(payload: Box<dyn Any + Send>) -> ExitReason {
+    let message = payload_text(&*payload);
+    let report = take_panic().filter(|report| report.message == message);
+    discard(payload);
+    ExitReason::panic(report.unwrap_or(PanicReport { message, location: None, backtrace: None }))
+}
+
+/// Counts a panic that was kept from ending anything, and forgets its report.
+pub(crate) fn note_contained_panic() {
+    drop(take_panic());
+    if let Some(record) = record() {
+        record.identity().system.inner().note_contained_panic();
+    }
+}
+
+/// Sends panics inside processes to their system's crash reports instead of standard error.
+///
+/// The hook is installed once per program and passes every other panic on to the hook it found.
+pub(crate) fn install_panic_hook() {
+    static INSTALL: Once = Once::new();
+    // The storage of a model's threads is out of reach while the checker itself panics.
+    if cfg!(any(foundation_loom, foundation_shuttle)) {
+        return;
+    }
+    INSTALL.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let kept = THREAD.try_with(|thread| {
+                let Ok(mut thread) = thread.try_borrow_mut() else { return false };
+                if thread.record.is_none() {
+                    return false;
+                }
+                thread.panic = Some(report(info));
+                true
+            });
+            if !matches!(kept, Ok(true)) {
+                previous(info);
+            }
+        }));
+    });
+}
+
+fn report(info: &PanicHookInfo<'_>) -> PanicReport {
+    let backtrace = Backtrace::capture();
+    let captured = backtrace.status() == BacktraceStatus::Captured;
+    PanicReport {
+        message: payload_text(info.payload()),
+        location: info.location().map(ToString::to_string),
+        backtrace: captured.then(|| bounded(backtrace.to_string())),
+    }
+}
+
+/// Cuts a text that is kept for long: reports outlive their processes, and panics come in storms.
+fn bounded(mut text: String) -> String {
+    if text.len() > REPORT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(REPORT_BYTES_MAX));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// The text of a panic's payload.
+fn payload_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    bounded(text.unwrap_or_else(|| "a value that is not text".to_owned()))
+}

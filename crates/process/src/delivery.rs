@@ -1,0 +1,219 @@
+//! One message to many: broadcasts with a stated rule and an outcome for each recipient.
+
+use std::collections::BTreeSet;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use foundation_types::{Deadline, Pid};
+
+use crate::address::{Address, Permit};
+use crate::dead_letter::{DeadLetter, DeadLetterCause};
+use crate::error::SendError;
+use crate::system::System;
+
+/// The most recipients of one broadcast. A group that is larger needs a router, not a loop.
+pub const BROADCAST_MAX: usize = 4096;
+
+/// When a broadcast counts as a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Always; the outcomes say who got it.
+    BestEffort,
+    /// When at least one recipient accepted it.
+    AtLeastOne,
+    /// When all recipients accept it; otherwise none gets it. Room is reserved in every mailbox
+    /// first, and the message is sent only when all have it.
+    AllOrNothing,
+}
+
+/// What became of the message for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// The recipient.
+    pub to: Pid,
+    /// Its outcome.
+    pub outcome: DeliveryOutcome,
+}
+
+/// See [`Delivery`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliveryOutcome {
+    /// It is in the recipient's mailbox.
+    Accepted,
+    /// The recipient is dead.
+    NoProcess,
+    /// There was no room before the deadline.
+    Full,
+    /// Waiting for room would never have ended.
+    Deadlock,
+    /// There was room, but another recipient had none, and the rule is all or nothing.
+    Withdrawn,
+}
+
+/// Why a broadcast failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// More recipients than [`BROADCAST_MAX`]; nothing was sent.
+    #[error("{0} recipients are more than a broadcast may have")]
+    TooMany(usize),
+    /// A recipient is named twice under [`Rule::AllOrNothing`]; nothing was sent.
+    #[error("process {0} is named twice in a broadcast to all or none")]
+    Twice(Pid),
+    /// The rule did not hold. The outcomes are in the order of the recipients.
+    #[error("the rule {rule:?} did not hold")]
+    Rule {
+        /// The rule.
+        rule: Rule,
+        /// What became of it for each recipient.
+        deliveries: Vec<Delivery>,
+    },
+}
+
+impl System {
+    /// Sends a message to every recipient at the same time, waiting for room until `deadline`.
+    ///
+    /// A message that a recipient did not get is listed among the dead letters, except under
+    /// [`Rule::AllOrNothing`], where nothing was lost. Under that rule a recipient that dies
+    /// between reservation and send counts as one that died right after it.
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastError::Rule`] when the rule did not hold, with the outcome for each recipient;
+    /// [`BroadcastError::TooMany`] past [`BROADCAST_MAX`]; [`BroadcastError::Twice`] under
+    /// [`Rule::AllOrNothing`] when a recipient is named twice.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has sent to those recipients that had room, under `AllOrNothing` to none.
+    pub async fn broadcast<M: Clone + Send + 'static>(
+        &self,
+        recipients: &[Address<M>],
+        message: &M,
+        rule: Rule,
+        deadline: Deadline,
+    ) -> Result<Vec<Delivery>, BroadcastError> {
+        if recipients.len() > BROADCAST_MAX {
+            return Err(BroadcastError::TooMany(recipients.len()));
+        }
+        if rule == Rule::AllOrNothing
+            && let Some(twice) = named_twice(recipients)
+        {
+            return Err(BroadcastError::Twice(twice));
+        }
+        let outcomes = if rule == Rule::AllOrNothing {
+            reserve_all(recipients, message, deadline).await
+        } else {
+            let sends = recipients.iter().map(|to| async {
+                DeliveryOutcome::from(to.send_until(message.clone(), deadline).await)
+            });
+            join_all(sends).await
+        };
+        let accepted =
+            outcomes.iter().filter(|outcome| **outcome == DeliveryOutcome::Accepted).count();
+        let deliveries: Vec<Delivery> = recipients
+            .iter()
+            .zip(outcomes)
+            .map(|(to, outcome)| Delivery { to: to.pid(), outcome })
+            .collect();
+        if rule != Rule::AllOrNothing {
+            self.bury(recipients, &deliveries);
+        }
+        let holds = match rule {
+            Rule::BestEffort => true,
+            Rule::AtLeastOne => accepted > 0,
+            Rule::AllOrNothing => accepted == recipients.len(),
+        };
+        if holds { Ok(deliveries) } else { Err(BroadcastError::Rule { rule, deliveries }) }
+    }
+
+    fn bury<M: Send + 'static>(&self, recipients: &[Address<M>], deliveries: &[Delivery]) {
+        for (to, delivery) in recipients.iter().zip(deliveries) {
+            let cause = match delivery.outcome {
+                DeliveryOutcome::NoProcess => DeadLetterCause::NoProcess,
+                DeliveryOutcome::Full | DeliveryOutcome::Deadlock => DeadLetterCause::Full,
+                DeliveryOutcome::Accepted | DeliveryOutcome::Withdrawn => continue,
+            };
+            let now = self.env().now();
+            self.inner().note_dead_letters(DeadLetter::new(to.identity(), 1, cause, now));
+        }
+    }
+}
+
+/// A recipient that stands in the list more than once: it would wait for room that it holds itself.
+fn named_twice<M: Send + 'static>(recipients: &[Address<M>]) -> Option<Pid> {
+    let mut seen = BTreeSet::new();
+    recipients.iter().map(Address::pid).find(|pid| !seen.insert(*pid))
+}
+
+/// Reserve, then commit: the two steps of [`Rule::AllOrNothing`].
+async fn reserve_all<M: Clone + Send + 'static>(
+    recipients: &[Address<M>],
+    message: &M,
+    deadline: Deadline,
+) -> Vec<DeliveryOutcome> {
+    // In the order of pids, one after the other (Dijkstra's resource ordering): two broadcasts to the
+    // same mailboxes never each hold the room that the other waits for.
+    let mut order: Vec<(usize, &Address<M>)> = recipients.iter().enumerate().collect();
+    order.sort_by_key(|(_, to)| to.pid());
+    let mut reserved = Vec::with_capacity(order.len());
+    for (place, to) in order {
+        reserved.push((place, to.reserve(deadline).await));
+    }
+    reserved.sort_by_key(|(place, _)| *place);
+    let reservations: Vec<_> = reserved.into_iter().map(|(_, reservation)| reservation).collect();
+    if reservations.iter().all(Result::is_ok) {
+        let commit = |permit: Permit<M>| DeliveryOutcome::from(permit.send(message.clone()));
+        return reservations.into_iter().flatten().map(commit).collect();
+    }
+    // Dropping the permits gives the room back.
+    let withdraw = |reservation: Result<Permit<M>, SendError<()>>| match reservation {
+        Ok(_permit) => DeliveryOutcome::Withdrawn,
+        Err(error) => DeliveryOutcome::from(Err::<(), _>(error)),
+    };
+    reservations.into_iter().map(withdraw).collect()
+}
+
+impl<M> From<Result<(), SendError<M>>> for DeliveryOutcome {
+    fn from(result: Result<(), SendError<M>>) -> Self {
+        match result {
+            Ok(()) => Self::Accepted,
+            Err(SendError::NoProcess(_)) => Self::NoProcess,
+            Err(SendError::Timeout(_)) => Self::Full,
+            Err(SendError::Deadlock { .. }) => Self::Deadlock,
+        }
+    }
+}
+
+/// Runs the futures side by side; their outputs are in their order.
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    enum Slot<F: Future> {
+        Running(Pin<Box<F>>),
+        Done(F::Output),
+    }
+    let mut slots: Vec<Slot<F>> = futures.map(|future| Slot::Running(Box::pin(future))).collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for slot in &mut slots {
+            if let Slot::Running(future) = slot {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(output) => *slot = Slot::Done(output),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    slots
+        .into_iter()
+        .filter_map(|slot| match slot {
+            Slot::Done(output) => Some(output),
+            Slot::Running(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! Reply ports: the way back from a call.
+//!
+//! A port is a movable value. Sending through it answers the call. Dropping it unanswered fails
+//! the call at once, with one delay: a port dropped while a process is being polled fails only
+//! when that poll is over and the process lives on, or when the process is Dead. Otherwise a
+//! caller could learn of a death before the names of the dead are free.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use foundation_env::fault;
+use foundation_env::sync::Mutex;
+use foundation_env::sync::atomic::Ordering;
+
+use crate::current;
+use crate::record::AnyRecord;
+
+enum SlotState<T> {
+    Waiting,
+    Answered(T),
+    /// The port was dropped unanswered.
+    Dropped,
+    /// The caller took the answer or gave up.
+    Closed,
+}
+
+struct SlotInner<T> {
+    state: SlotState<T>,
+    waker: Option<Waker>,
+    /// The calling process, whose `waiting_on` word an answer clears.
+    caller: Option<Arc<dyn AnyRecord>>,
+}
+
+struct Slot<T> {
+    inner: Mutex<SlotInner<T>>,
+}
+
+impl<T> Slot<T> {
+    /// Leaves the waiting state; returns the outcome back when nobody waits any more.
+    fn settle(&self, outcome: SlotState<T>) -> Option<SlotState<T>> {
+        let (waker, caller) = {
+            let mut inner = self.inner.lock();
+            if !matches!(inner.state, SlotState::Waiting) {
+                return Some(outcome);
+            }
+            inner.state = outcome;
+            let caller = inner.caller.take();
+            if let Some(caller) = &caller
+                && !fault::planted("answer_leaves_wait_word")
+            {
+                // Under the lock: once it is released the caller may take the outcome and enter
+                // another wait, whose word this must not clear.
+                caller.own().waiting_on.store(0, Ordering::Release);
+            }
+            (inner.waker.take(), caller)
+        };
+        drop(caller);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        None
+    }
+}
+
+/// A port that was dropped unanswered and whose caller has not been told yet.
+pub(crate) trait Abandoned: Send + Sync {
+    fn fail(&self);
+}
+
+impl<T: Send> Abandoned for Slot<T> {
+    fn fail(&self) {
+        drop(self.settle(SlotState::Dropped));
+    }
+}
+
+/// The way back to a caller: answer with [`Reply::send`].
+///
+/// May be stored, moved to another process and answered later. Dropped unanswered it fails the
+/// call, with `NoReply` or, if the called process died, with its exit reason.
+#[must_use = "dropping a reply port fails the call"]
+pub struct Reply<T: Send + 'static> {
+    slot: Option<Arc<Slot<T>>>,
+}
+
+/// The caller's end.
+pub(crate) struct Answer<T: Send + 'static> {
+    slot: Arc<Slot<T>>,
+    /// The outcome was taken.
+    taken: bool,
+}
+
+/// The port was dropped unanswered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoAnswer;
+
+pub(crate) fn channel<T: Send + 'static>() -> (Reply<T>, Answer<T>) {
+    channel_waking(None)
+}
+
+/// A channel whose answer already knows whom to wake.
+pub(crate) fn channel_waking<T: Send + 'static>(waker: Option<Waker>) -> (Reply<T>, Answer<T>) {
+    let slot = Arc::new(Slot {
+        inner: Mutex::new(SlotInner { state: SlotState::Waiting, waker, caller: None }),
+    });
+    (Reply { slot: Some(Arc::clone(&slot)) }, Answer { slot, taken: false })
+}
+
+impl<T: Send + 'static> Reply<T> {
+    /// Answers the call. When the caller no longer waits the value is dropped.
+    pub fn send(self, value: T) {
+        drop(self.try_send(value).err());
+    }
+
+    /// Answers the call, or says that nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back when the caller no longer waits (its deadline passed or it was
+    /// cancelled).
+    pub fn try_send(mut self, value: T) -> Result<(), T> {
+        let Some(slot) = self.slot.take() else { return Err(value) };
+        match slot.settle(SlotState::Answered(value)) {
+            Some(SlotState::Answered(value)) => Err(value),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the caller has stopped waiting, so that working on the answer is wasted.
+    pub fn is_abandoned(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| !matches!(slot.inner.lock().state, SlotState::Waiting))
+    }
+}
+
+impl<T: Send + 'static> Drop for Reply<T> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take()
+            && let Some(slot) = current::bury(slot)
+        {
+            slot.fail();
+        }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("abandoned", &self.is_abandoned()).finish()
+    }
+}
+
+impl<T: Send + 'static> Answer<T> {
+    /// Says which process waits, so that the answer clears its `waiting_on` word. Returns false
+    /// when the answer is already there.
+    pub(crate) fn waits_in(&self, caller: &Arc<dyn AnyRecord>) -> bool {
+        let mut inner = self.slot.inner.lock();
+        if !matches!(inner.state, SlotState::Waiting) {
+            return false;
+        }
+        inner.caller = Some(Arc::clone(caller));
+        true
+    }
+}
+
+impl<T: Send + 'static> Future for Answer<T> {
+    type Output = Result<T, NoAnswer>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let mut inner = this.slot.inner.lock();
+        if matches!(inner.state, SlotState::Waiting) {
+            let stale = match &inner.waker {
+                Some(kept) if kept.will_wake(cx.waker()) => None,
+                _ => inner.waker.replace(cx.waker().clone()),
+            };
+            drop(inner);
+            drop(stale);
+            return Poll::Pending;
+        }
+        this.taken = true;
+        match std::mem::replace(&mut inner.state, SlotState::Closed) {
+            SlotState::Answered(value) => Poll::Ready(Ok(value)),
+            _ => Poll::Ready(Err(NoAnswer)),
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Answer<T> {
+    fn drop(&mut self) {
+        if self.taken {
+            return;
+        }
+        let mut inner = self.slot.inner.lock();
+        let state = std::mem::replace(&mut inner.state, SlotState::Closed);
+        let rest = (inner.waker.take(), inner.caller.take());
+        drop(inner);
+        drop((state, rest));
+    }
+}

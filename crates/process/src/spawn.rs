@@ -1,0 +1,209 @@
+//! Starting processes.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use foundation_types::{Deadline, ExitReason, Pid};
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::current::Graveyard;
+use crate::exit::ExitGuard;
+use crate::life::{ProcessFuture, live};
+use crate::link::Links;
+use crate::process::Process;
+use crate::record::{AnyRecord, Identity, Kind, Record};
+use crate::reply::{self, NoAnswer, Reply};
+use crate::system::System;
+use crate::timer;
+
+/// Messages that may wait in a mailbox unless [`Spawn::mailbox`] says otherwise.
+pub const DEFAULT_MAILBOX: u32 = 1024;
+
+/// Why a process was not spawned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The system is shutting down.
+    #[error("the system is shutting down")]
+    ShuttingDown,
+    /// The system has as many processes as it may have.
+    #[error("the system already has {limit} processes, the most it may have")]
+    TooManyProcesses {
+        /// [`Limits::processes_max`](crate::Limits).
+        limit: usize,
+    },
+    /// The process it was to be linked to is dead.
+    #[error("the process {0} it was to be linked to is dead")]
+    NoParent(Pid),
+}
+
+/// Why a process did not start.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It was not spawned.
+    #[error("not spawned")]
+    Spawn(#[from] SpawnError),
+    /// It ended before its `init` was done.
+    #[error("init failed: {0}")]
+    Init(ExitReason),
+    /// Its `init` was not done before the deadline; it was killed.
+    #[error("init was not done before the deadline")]
+    Timeout,
+}
+
+impl StartError {
+    /// What a supervisor takes as the exit reason of the child.
+    pub fn into_reason(self) -> ExitReason {
+        match self {
+            Self::Init(reason) => reason,
+            other => ExitReason::from(other),
+        }
+    }
+}
+
+/// A process about to be spawned. Made by [`System::process`] and [`Context::process`].
+#[must_use = "nothing is spawned before `spawn` or `start`"]
+pub struct Spawn<P: Process> {
+    system: System,
+    process: P,
+    label: Option<Arc<str>>,
+    mailbox: u32,
+    parent: Option<Pid>,
+    linked: bool,
+}
+
+impl<P: Process> Spawn<P> {
+    pub(crate) fn new(system: System, process: P) -> Self {
+        Self { system, process, label: None, mailbox: DEFAULT_MAILBOX, parent: None, linked: false }
+    }
+
+    /// Gives the process a name for humans. It need not be unique and finds nothing.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Sets how many messages may wait: 1,024 by default, at least one.
+    pub fn mailbox(mut self, bound: u32) -> Self {
+        self.mailbox = bound.max(1);
+        self
+    }
+
+    /// Names the process whose orders it follows: when a linked parent ends abnormally the child
+    /// ends too, even if it traps exits. Of a normal end it is told if it traps exits.
+    pub fn parent(mut self, parent: Pid) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
+    /// Links the process to its parent before it runs; without a parent it does nothing.
+    pub fn linked(mut self) -> Self {
+        self.linked = true;
+        self
+    }
+
+    /// Spawns the process and returns at once; its `init` runs as its first step.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`].
+    pub fn spawn(self) -> Result<Address<P::Message>, SpawnError> {
+        self.launch(None)
+    }
+
+    /// Spawns the process and waits until its `init` is done.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]. After `Init` the process is dead, after `Timeout` it is killed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: when the future is dropped the process runs on.
+    pub async fn start(self, deadline: Deadline) -> Result<Address<P::Message>, StartError> {
+        let system = self.system.clone();
+        let (started, answer) = reply::channel();
+        let address = self.launch(Some(started))?;
+        match timer::before(system.timers(), deadline, answer).await {
+            Ok(Ok(())) => Ok(address),
+            Ok(Err(NoAnswer)) => {
+                Err(StartError::Init(address.exit_reason().unwrap_or(ExitReason::Killed)))
+            }
+            Err(timer::Elapsed) => {
+                system.kill(address.pid());
+                Err(StartError::Timeout)
+            }
+        }
+    }
+
+    fn launch(self, started: Option<Reply<()>>) -> Result<Address<P::Message>, SpawnError> {
+        let inner = self.system.inner();
+        let pid = inner.admit()?;
+        let link = self.parent.filter(|_| self.linked);
+        let identity = Identity {
+            pid,
+            parent: self.parent,
+            bound: self.mailbox,
+            born: inner.next_id(),
+            kind: KindOf::<P>::KIND,
+            label: self.label,
+            system: self.system.clone(),
+        };
+        let links = link.map_or(Links::None, Links::One);
+        let record = Arc::new(Record::new(identity, links));
+        inner.table().fill(pid, Arc::clone(&record) as Arc<dyn AnyRecord>);
+        let mut guard = ExitGuard::new(Arc::clone(&record) as Arc<dyn AnyRecord>);
+        // Once more, now that a shutdown can find it: a shutdown that looked before began before.
+        if inner.is_closing() {
+            guard.conclude(&ExitReason::SHUTDOWN, Graveyard::default(), || ());
+            return Err(SpawnError::ShuttingDown);
+        }
+        if let Some(parent) = link
+            && !join_parent(inner.table().get(parent).as_deref(), pid)
+        {
+            // It never ran, so its end is no crash.
+            guard.conclude(&ExitReason::SHUTDOWN, Graveyard::default(), || ());
+            return Err(SpawnError::NoParent(parent));
+        }
+        let body = live(self.process, Context::new(Arc::clone(&record), started));
+        inner.env().spawn(ProcessFuture::new(body, guard));
+        Ok(Address::new(record))
+    }
+}
+
+/// The kind of a process type, in one place in memory.
+struct KindOf<P>(PhantomData<P>);
+
+impl<P: Process> KindOf<P> {
+    const KIND: &'static Kind = &Kind {
+        type_name: std::any::type_name::<P>,
+        message_type: std::any::type_name::<P::Message>,
+        message_kinds: P::MESSAGE_KINDS,
+    };
+}
+
+/// Enters the child in its parent's links, unless the parent is dead.
+fn join_parent(parent: Option<&dyn AnyRecord>, child: Pid) -> bool {
+    parent.is_some_and(|parent| {
+        parent.locked(|control| {
+            let alive = control.exit.is_none();
+            if alive {
+                control.links.insert(child);
+            }
+            alive
+        })
+    })
+}
+
+impl<P: Process> fmt::Debug for Spawn<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawn")
+            .field("label", &self.label)
+            .field("mailbox", &self.mailbox)
+            .field("parent", &self.parent)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! One message to many.
+
+use std::time::Duration;
+
+use foundation_process::{
+    Address, BROADCAST_MAX, BroadcastError, Context, Delivery, DeliveryOutcome, Outcome, Process,
+    Rule, System,
+};
+
+use foundation_types::Deadline;
+
+use crate::subject::{Event, Gate, Log, quiesce, simulate};
+
+/// Writes down numbers, and waits at a gate before the first when it has one.
+struct Member {
+    log: Log,
+    gate: Option<Gate>,
+}
+
+impl Process for Member {
+    type Message = u64;
+
+    async fn handle(&mut self, n: u64, _: &mut Context<u64>) -> Outcome {
+        if let Some(gate) = self.gate.take() {
+            gate.pass().await?;
+        }
+        self.log.add(Event::Note(n));
+        Ok(())
+    }
+}
+
+fn free(system: &System, log: &Log) -> Address<u64> {
+    system.spawn(Member { log: log.clone(), gate: None }).unwrap()
+}
+
+/// A member whose only place is taken until the gate opens.
+async fn full(system: &System, log: &Log) -> (Address<u64>, Gate) {
+    let gate = Gate::closed();
+    let member = Member { log: log.clone(), gate: Some(gate.clone()) };
+    let member = system.process(member).mailbox(1).spawn().unwrap();
+    member.send(0).await.unwrap();
+    quiesce(system).await;
+    (member, gate)
+}
+
+async fn dead(system: &System, log: &Log) -> Address<u64> {
+    let member = free(system, log);
+    system.kill(member.pid());
+    system.monitor(member.pid()).await;
+    member
+}
+
+fn outcomes(deliveries: &[Delivery]) -> Vec<DeliveryOutcome> {
+    deliveries.iter().map(|delivery| delivery.outcome).collect()
+}
+
+/// Guarantee S6
+#[test]
+fn best_effort_says_who_got_it_and_lists_what_was_lost() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let (full, _gate) = full(&system, &log).await;
+        let members = [free(&system, &log), full, dead(&system, &log).await];
+        let deadline = system.deadline(Duration::from_millis(10));
+        let deliveries = system.broadcast(&members, &7, Rule::BestEffort, deadline).await.unwrap();
+        let expected =
+            [DeliveryOutcome::Accepted, DeliveryOutcome::Full, DeliveryOutcome::NoProcess];
+        assert_eq!(outcomes(&deliveries), expected);
+        assert!(deliveries.iter().zip(&members).all(|(delivery, to)| delivery.to == to.pid()));
+        quiesce(&system).await;
+        assert_eq!(log.notes(), vec![7]);
+        let lost: Vec<_> = system.dead_letters().iter().map(|letter| letter.to).collect();
+        assert_eq!(lost, vec![members[1].pid(), members[2].pid()]);
+    });
+}
+
+#[test]
+fn at_least_one_fails_when_nobody_got_it() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let gone = dead(&system, &log).await;
+        let deadline = system.deadline(Duration::from_millis(10));
+        let alone = std::slice::from_ref(&gone);
+        let failed = system.broadcast(alone, &7, Rule::AtLeastOne, deadline).await;
+        match failed {
+            Err(BroadcastError::Rule { rule: Rule::AtLeastOne, deliveries }) => {
+                assert_eq!(outcomes(&deliveries), [DeliveryOutcome::NoProcess]);
+            }
+            other => panic!("a broadcast to nobody answered {other:?}"),
+        }
+        let members = [gone, free(&system, &log)];
+        assert!(system.broadcast(&members, &7, Rule::AtLeastOne, deadline).await.is_ok());
+    });
+}
+
+#[test]
+fn all_or_nothing_sends_to_none_when_one_has_no_room() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let (full, gate) = full(&system, &log).await;
+        let members = [free(&system, &log), full];
+        let deadline = system.deadline(Duration::from_millis(10));
+        let failed = system.broadcast(&members, &7, Rule::AllOrNothing, deadline).await;
+        match failed {
+            Err(BroadcastError::Rule { deliveries, .. }) => {
+                let expected = [DeliveryOutcome::Withdrawn, DeliveryOutcome::Full];
+                assert_eq!(outcomes(&deliveries), expected);
+            }
+            other => panic!("a broadcast into a full mailbox answered {other:?}"),
+        }
+        quiesce(&system).await;
+        assert_eq!(log.notes(), Vec::<u64>::new(), "none may have it");
+        assert_eq!(system.dead_letters(), Vec::new(), "nothing was lost");
+
+        gate.open(1);
+        quiesce(&system).await;
+        assert_eq!(log.notes(), vec![0]);
+        let deadline = system.deadline(Duration::from_secs(1));
+        let sent = system.broadcast(&members, &8, Rule::AllOrNothing, deadline).await.unwrap();
+        assert_eq!(outcomes(&sent), [DeliveryOutcome::Accepted; 2]);
+        quiesce(&system).await;
+        assert_eq!(log.notes(), vec![0, 8, 8]);
+        assert!(members.iter().all(|member| member.depth() == 0), "no room stays reserved");
+    });
+}
+
+#[test]
+fn recipients_wait_side_by_side() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let (first, _held) = full(&system, &log).await;
+        let (second, gate) = full(&system, &log).await;
+        let deadline = system.deadline(Duration::from_secs(10));
+        let members = [first, second];
+        let send = system.broadcast(&members, &7, Rule::BestEffort, deadline);
+        gate.open(1);
+        let deliveries = send.await.unwrap();
+        let expected = [DeliveryOutcome::Full, DeliveryOutcome::Accepted];
+        assert_eq!(outcomes(&deliveries), expected, "one slow recipient delays no other");
+        assert_eq!(log.notes(), vec![0, 7]);
+    });
+}
+
+#[test]
+fn too_many_recipients_are_refused_before_anything_is_sent() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let members = vec![free(&system, &log); BROADCAST_MAX + 1];
+        let deadline = system.deadline(Duration::from_secs(1));
+        let refused = system.broadcast(&members, &7, Rule::BestEffort, deadline).await;
+        assert_eq!(refused, Err(BroadcastError::TooMany(BROADCAST_MAX + 1)));
+        quiesce(&system).await;
+        assert_eq!(log.notes(), Vec::<u64>::new());
+    });
+}
+
+/// A recipient named twice used to wait for the room that it held itself, for ever without a deadline.
+#[test]
+fn all_or_nothing_refuses_a_recipient_named_twice() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let member = system.process(Member { log: log.clone(), gate: None }).mailbox(1);
+        let member = member.spawn().unwrap();
+        let twice = [member.clone(), member.clone()];
+        let refused = system.broadcast(&twice, &7, Rule::AllOrNothing, Deadline::NEVER).await;
+        assert_eq!(refused, Err(BroadcastError::Twice(member.pid())));
+        assert!(system.broadcast(&twice, &8, Rule::BestEffort, Deadline::NEVER).await.is_ok());
+        quiesce(&system).await;
+        assert_eq!(log.notes(), vec![8, 8]);
+    });
+}

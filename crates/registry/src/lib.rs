@@ -1,0 +1,81 @@
+//! The registry: finds processes by name and by what they can do.
+//!
+//! A process is registered under a [`Name`] (a namespace and an id within it) with [`Metadata`]: the
+//! capabilities it offers and its health. Others look it up by name, list who has a capability, or
+//! let the registry [`pick`](Registry::pick) one.
+//!
+//! # What it promises
+//!
+//! * A name has one owner at a time. [`register`](Registry::register) never overwrites.
+//! * Whoever learns that a process died, in whatever way, finds its names free and no longer in any
+//!   answer; until then nobody else can have them.
+//! * Names and capabilities never disagree: both change in one step.
+//! * Nothing crosses a namespace.
+//! * Names per process, entries per namespace and namespaces are bounded; past a bound registering is
+//!   refused with an error, and everything else goes on.
+//!
+//! # What it does not promise
+//!
+//! * The process behind an answer still lives when you use the answer. Its pid then reaches nobody.
+//! * [`Strategy::LeastLoaded`] knows what was queued a moment ago.
+//! * A namespace, once used, is given back before the registry is dropped.
+//!
+//! # Examples
+//!
+//! ```
+//! use foundation_process::{Context, Outcome, Process, System};
+//! use foundation_registry::{Metadata, Name, Registry, Strategy};
+//!
+//! struct Worker;
+//!
+//! impl Process for Worker {
+//!     type Message = String;
+//!
+//!     async fn handle(&mut self, _: String, _: &mut Context<String>) -> Outcome {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = System::current();
+//! let registry = Registry::new(system.clone());
+//! let worker = system.spawn(Worker)?;
+//! let name = Name::new("agents", "reader-1")?;
+//! let metadata = Metadata::new(["text.read", "text.stats"])?;
+//! registry.register(worker.pid(), name.clone(), metadata)?;
+//!
+//! assert_eq!(registry.whereis(&name), Some(worker.pid()));
+//! let picked = registry.pick("agents", "text.read", Strategy::RoundRobin);
+//! assert_eq!(picked.map(|entry| entry.pid), Some(worker.pid()));
+//!
+//! let down = system.monitor(worker.pid());
+//! system.kill(worker.pid());
+//! down.await;
+//! assert_eq!(registry.whereis(&name), None);
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod label;
+mod metadata;
+mod name;
+
+mod registry;
+
+mod owner;
+mod table;
+
+mod pick;
+
+mod error;
+pub mod invariants;
+
+pub use error::{RegisterError, UpdateError};
+pub use label::{LabelError, LabelFault, LabelKind};
+pub use metadata::{Entry, Health, Metadata, MetadataError};
+pub use name::Name;
+pub use pick::Strategy;
+pub use registry::{Counts, Limits, Registry};

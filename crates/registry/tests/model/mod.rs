@@ -1,0 +1,298 @@
+//! The registry against a model, in simulated runs of random operations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use foundation_process::Address;
+use foundation_registry::{Health, Metadata, Name, RegisterError, Strategy, invariants};
+use foundation_testkit::{Swarm, Weights, sim_seeds, wait_for};
+use foundation_types::Pid;
+
+use crate::world::{Task, Way, World, can, give_way, name};
+
+const NAMESPACES: [&str; 3] = ["agents", "tools", "jobs"];
+const IDS: [&str; 3] = ["a", "b", "c"];
+const CAPABILITIES: [&str; 3] = ["x", "y", "z"];
+const STRATEGIES: [Strategy; 3] = [Strategy::RoundRobin, Strategy::LeastLoaded, Strategy::Random];
+
+/// What one step of a run does. Weights are by this order.
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    Spawn,
+    Register,
+    Unregister,
+    SetHealth,
+    End,
+    Look,
+}
+
+const OPERATIONS: [Operation; 6] = [
+    Operation::Spawn,
+    Operation::Register,
+    Operation::Unregister,
+    Operation::SetHealth,
+    Operation::End,
+    Operation::Look,
+];
+
+/// Draws everything that a step needs.
+struct Draw {
+    swarm: Swarm,
+    weights: Weights,
+}
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        let mut swarm = Swarm::new(seed);
+        let weights = swarm.weights(OPERATIONS.len());
+        Self { swarm, weights }
+    }
+
+    fn operation(&mut self) -> Operation {
+        let index = self.swarm.pick(&self.weights);
+        OPERATIONS.get(index).copied().unwrap_or(Operation::Look)
+    }
+
+    fn of<T: Copy>(&mut self, items: &[T]) -> T {
+        *self.swarm.choose(items).expect("the table is not empty")
+    }
+
+    fn name(&mut self) -> Name {
+        name(self.of(&NAMESPACES), self.of(&IDS))
+    }
+
+    fn metadata(&mut self) -> Metadata {
+        let mut chosen = CAPABILITIES.to_vec();
+        chosen.retain(|_| self.swarm.chance(0.5));
+        can(&chosen).with_health(self.of(&[Health::Healthy, Health::Degraded, Health::Unhealthy]))
+    }
+
+    fn worker(&mut self, workers: &[Address<Task>]) -> Option<Address<Task>> {
+        self.swarm.choose(workers).cloned()
+    }
+}
+
+/// What the registry should hold: a plain map.
+#[derive(Default)]
+struct Model {
+    entries: BTreeMap<Name, (Pid, Metadata)>,
+    living: Vec<Address<Task>>,
+    dead: Vec<Pid>,
+}
+
+impl Model {
+    fn register(
+        &mut self,
+        pid: Pid,
+        name: &Name,
+        metadata: &Metadata,
+    ) -> Result<(), RegisterError> {
+        if let Some((owner, _)) = self.entries.get(name) {
+            let (name, owner) = (name.clone(), *owner);
+            return Err(RegisterError::AlreadyRegistered { name, owner });
+        }
+        if self.dead.contains(&pid) {
+            return Err(RegisterError::NoProcess { name: name.clone(), pid });
+        }
+        self.entries.insert(name.clone(), (pid, metadata.clone()));
+        Ok(())
+    }
+
+    fn owns(&self, pid: Pid, name: &Name) -> bool {
+        self.entries.get(name).is_some_and(|(owner, _)| *owner == pid)
+    }
+
+    fn with_capability(&self, namespace: &str, capability: &str) -> Vec<(Pid, Metadata)> {
+        let all = self.entries.iter();
+        let here = all.filter(|(name, (_, metadata))| {
+            name.namespace() == namespace && metadata.has(capability)
+        });
+        here.map(|(_, found)| found.clone()).collect()
+    }
+
+    /// Compares everything that can be asked with what the model says.
+    fn compare(&self, world: &World, draw: &mut Draw) {
+        for (namespace, id) in NAMESPACES.iter().flat_map(|n| IDS.iter().map(move |id| (n, id))) {
+            let name = name(namespace, id);
+            let expected = self.entries.get(&name).map(|(pid, _)| *pid);
+            assert_eq!(world.registry.whereis(&name), expected, "{name}");
+        }
+        for (namespace, capability) in
+            NAMESPACES.iter().flat_map(|n| CAPABILITIES.iter().map(move |c| (n, c)))
+        {
+            let found = world.registry.find_by_capability(namespace, capability);
+            let found: Vec<_> =
+                found.into_iter().map(|entry| (entry.pid, entry.metadata)).collect();
+            let expected = self.with_capability(namespace, capability);
+            assert_eq!(found, expected, "{capability} in {namespace}");
+            let best = expected.iter().map(|(_, metadata)| metadata.health()).min();
+            let best = best.filter(|health| *health != Health::Unhealthy);
+            let picked = world.registry.pick(namespace, capability, draw.of(&STRATEGIES));
+            assert_eq!(picked.as_ref().map(|entry| entry.metadata.health()), best);
+            if let Some(picked) = picked {
+                assert!(expected.contains(&(picked.pid, picked.metadata)));
+            }
+        }
+        assert_eq!(invariants::check(&world.registry), []);
+        let hooks = world.system.counts().hooks;
+        let owners: BTreeSet<_> = self.entries.values().map(|(pid, _)| *pid).collect();
+        assert_eq!(hooks, owners.len(), "one hook for each process with a name");
+    }
+
+    async fn step(&mut self, world: &World, draw: &mut Draw) {
+        match draw.operation() {
+            Operation::Spawn => self.living.push(world.worker()),
+            Operation::Register => {
+                let (name, metadata) = (draw.name(), draw.metadata());
+                let dead = draw.swarm.chance(0.1).then(|| self.dead.last().copied()).flatten();
+                let living = draw.worker(&self.living).map(|worker| worker.pid());
+                let Some(pid) = dead.or(living) else { return };
+                let expected = self.register(pid, &name, &metadata);
+                assert_eq!(world.registry.register(pid, name, metadata), expected);
+            }
+            Operation::Unregister => {
+                let (name, worker) = (draw.name(), draw.worker(&self.living));
+                let Some(pid) = worker.map(|worker| worker.pid()) else { return };
+                let owns = self.owns(pid, &name);
+                assert_eq!(world.registry.unregister(&name, pid).is_ok(), owns);
+                if owns {
+                    self.entries.remove(&name);
+                }
+            }
+            Operation::SetHealth => {
+                let (name, health) = (draw.name(), draw.metadata().health());
+                let owner = self.entries.get(&name).map(|(pid, _)| *pid);
+                let other = draw.worker(&self.living).map(|worker| worker.pid());
+                let Some(pid) = owner.filter(|_| draw.swarm.chance(0.8)).or(other) else { return };
+                let owns = self.owns(pid, &name);
+                assert_eq!(world.registry.set_health(&name, pid, health).is_ok(), owns);
+                if let Some((_, metadata)) = self.entries.get_mut(&name).filter(|_| owns) {
+                    *metadata = metadata.clone().with_health(health);
+                }
+            }
+            Operation::End => {
+                let Some(worker) = draw.worker(&self.living) else { return };
+                let down = world.system.monitor(worker.pid());
+                draw.of(&Way::ALL).end(&world.system, &worker);
+                down.await;
+                self.living.retain(|other| *other != worker);
+                self.entries.retain(|_, (pid, _)| *pid != worker.pid());
+                self.dead.push(worker.pid());
+            }
+            Operation::Look => {}
+        }
+    }
+}
+
+/// Guarantee I2
+/// Guarantee I3
+/// Guarantee I5
+#[test]
+fn the_registry_equals_its_model() {
+    sim_seeds(0..150, |env, seed| async move {
+        let world = World::new(env);
+        let mut draw = Draw::new(seed);
+        let mut model =
+            Model { living: (0..3).map(|_| world.worker()).collect(), ..Model::default() };
+        for _ in 0..60 {
+            model.step(&world, &mut draw).await;
+            model.compare(&world, &mut draw);
+        }
+    });
+}
+
+/// What clients of a concurrent run know together.
+#[derive(Clone)]
+struct Known {
+    world: World,
+    dead: Arc<Mutex<BTreeSet<Pid>>>,
+    living: Arc<Mutex<Vec<Address<Task>>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Known {
+    /// Every answer, checked against those whose death somebody has learned of.
+    fn look(&self, draw: &mut Draw) {
+        let dead = locked(&self.dead);
+        let name = draw.name();
+        let mut found: Vec<Pid> = self.world.registry.whereis(&name).into_iter().collect();
+        let (namespace, capability) = (name.namespace(), draw.of(&CAPABILITIES));
+        let all = self.world.registry.find_by_capability(namespace, capability);
+        found.extend(all.into_iter().map(|entry| entry.pid));
+        let picked = self.world.registry.pick(namespace, capability, draw.of(&STRATEGIES));
+        found.extend(picked.map(|entry| entry.pid));
+        let ghost = found.iter().find(|pid| dead.contains(pid));
+        assert_eq!(ghost, None, "found after its death was known");
+        assert_eq!(invariants::check(&self.world.registry), []);
+    }
+
+    async fn client(self, mut draw: Draw) {
+        for _ in 0..30 {
+            let worker = draw.worker(&locked(&self.living));
+            match (draw.operation(), worker) {
+                (Operation::Spawn, _) => locked(&self.living).push(self.world.worker()),
+                (Operation::Register, Some(worker)) => {
+                    let known_dead = locked(&self.dead).contains(&worker.pid());
+                    let done =
+                        self.world.registry.register(worker.pid(), draw.name(), draw.metadata());
+                    assert!(done.is_err() || !known_dead, "a dead process got a name");
+                }
+                (Operation::Unregister, Some(worker)) => {
+                    // Whether it owns the name depends on the schedule; the audit judges the result.
+                    drop(self.world.registry.unregister(&draw.name(), worker.pid()));
+                }
+                (Operation::End, Some(worker)) => self.end(worker, &mut draw).await,
+                _ => {}
+            }
+            self.look(&mut draw);
+            give_way().await;
+        }
+        // So that every run has deaths, also one whose weights have none.
+        self.end(self.world.worker(), &mut draw).await;
+        self.look(&mut draw);
+    }
+
+    async fn end(&self, worker: Address<Task>, draw: &mut Draw) {
+        let _registered_or_not =
+            self.world.registry.register(worker.pid(), draw.name(), draw.metadata());
+        let down = self.world.system.monitor(worker.pid());
+        if worker.is_alive() {
+            draw.of(&[Way::Kill, Way::Stop]).end(&self.world.system, &worker);
+        }
+        down.await;
+        locked(&self.living).retain(|other| *other != worker);
+        locked(&self.dead).insert(worker.pid());
+    }
+}
+
+/// Guarantee I1
+/// Guarantee I2
+/// Guarantee I5
+#[test]
+fn nobody_finds_whom_somebody_knows_to_be_dead() {
+    sim_seeds(0..150, |env, seed| async move {
+        let world = World::new(env.clone());
+        let living = (0..4).map(|_| world.worker()).collect();
+        let known = Known { world, dead: Arc::default(), living: Arc::new(Mutex::new(living)) };
+        let done = Arc::new(AtomicU32::new(0));
+        for client in 0..4 {
+            let (known, done) = (known.clone(), Arc::clone(&done));
+            let draw = Draw::new(seed * 4 + client);
+            env.spawn(async move {
+                known.client(draw).await;
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        let deadline = known.world.system.deadline(Duration::from_mins(1));
+        wait_for(&env, "four clients", deadline, || match done.load(Ordering::Relaxed) {
+            4 => Ok(()),
+            count => Err(format!("{count} are done")),
+        })
+        .await;
+    });
+}

@@ -1,0 +1,174 @@
+//! Registering against a death and against each other, on threads whose schedules shuttle samples.
+
+#![cfg(foundation_shuttle)]
+#![expect(clippy::expect_used, reason = "a test fails where its world is not as built")]
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foundation_env::sim::{SimOptions, Simulation};
+use foundation_env::sync::thread;
+use foundation_registry::{RegisterError, invariants};
+use foundation_types::Pid;
+use shuttle::future::block_on;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+
+use foundation_process::{Context, Outcome, Process, System};
+use foundation_registry::{Metadata, Name, Registry};
+
+/// Schedules per scenario: uniformly random, then with three priority changes.
+const SCHEDULES: (usize, usize) = (3_000, 2_000);
+
+/// A whole system runs on each thread's stack; shuttle's 32 KiB are too few for a debug build.
+const STACK_BYTES: usize = 1 << 19;
+
+fn sample(scenario: impl Fn() + Send + Sync + 'static) {
+    let mut config = Config::new();
+    config.stack_size = STACK_BYTES;
+    let scenario = Arc::new(scenario);
+    let again = Arc::clone(&scenario);
+    Runner::new(RandomScheduler::new(SCHEDULES.0), config.clone()).run(move || scenario());
+    Runner::new(PctScheduler::new(3, SCHEDULES.1), config).run(move || again());
+}
+
+struct Worker;
+
+impl Process for Worker {
+    type Message = ();
+
+    async fn handle(&mut self, (): (), _: &mut Context<()>) -> Outcome {
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct World {
+    system: System,
+    registry: Registry,
+}
+
+impl World {
+    fn worker(&self) -> Pid {
+        self.system.spawn(Worker).expect("the system takes processes").pid()
+    }
+}
+
+fn name(namespace: &str, id: &str) -> Name {
+    Name::new(namespace, id).expect("the test's names are valid")
+}
+
+fn metadata() -> Metadata {
+    Metadata::new(["x"]).expect("the test's capabilities are valid")
+}
+
+/// A simulation with two workers that have run; dropping it ends them as a dropped runtime does.
+fn two_workers() -> (Simulation, World, [Pid; 2]) {
+    let mut simulation = Simulation::new(1, SimOptions::default());
+    let system = System::new(simulation.env());
+    let world = World { registry: Registry::new(system.clone()), system };
+    let workers = [world.worker(), world.worker()];
+    simulation.advance(Duration::from_millis(1));
+    (simulation, world, workers)
+}
+
+/// Guarantee I1
+/// Guarantee I5
+#[test]
+fn registering_against_a_death_leaves_no_ghost() {
+    sample(|| {
+        let (simulation, world, [pid, _]) = two_workers();
+        let names = [name("agents", "a"), name("tools", "a")];
+        let registering = {
+            let (world, names) = (world.clone(), names.clone());
+            thread::spawn(move || {
+                for name in names {
+                    match world.registry.register(pid, name, metadata()) {
+                        Ok(()) | Err(RegisterError::NoProcess { .. }) => {}
+                        Err(other) => unreachable!("{other}"),
+                    }
+                    assert_eq!(invariants::check(&world.registry), []);
+                }
+            })
+        };
+        let dying = thread::spawn(move || drop(simulation));
+        dying.join().expect("the death is not disturbed");
+        // The death is known; a registration may still be under way and must be refused.
+        for name in &names {
+            assert_eq!(world.registry.whereis(name), None);
+        }
+        registering.join().expect("registering is not disturbed");
+        assert_eq!(invariants::check(&world.registry), []);
+        let counts = world.registry.counts();
+        assert_eq!((counts.entries, counts.index_rows, counts.owners), (0, 0, 0));
+    });
+}
+
+/// Guarantee I1
+#[test]
+fn whoever_learns_on_another_thread_finds_the_name_free() {
+    sample(|| {
+        let (simulation, world, [pid, _]) = two_workers();
+        let name = name("agents", "a");
+        world.registry.register(pid, name.clone(), metadata()).expect("free");
+        let address = world.system.address::<()>(pid).expect("alive");
+        let monitor = world.system.monitor(pid);
+        let learn = |learned: Pin<Box<dyn Future<Output = ()> + Send>>| {
+            let (world, name) = (world.clone(), name.clone());
+            thread::spawn(move || {
+                block_on(learned);
+                assert_eq!(world.registry.whereis(&name), None);
+                assert_eq!(world.registry.find_by_capability("agents", "x"), []);
+                assert_eq!(world.registry.names(pid), []);
+            })
+        };
+        let by_monitor = learn(Box::pin(async move { drop(monitor.await) }));
+        let refused = async move { while address.send(()).await.is_ok() {} };
+        let by_send = learn(Box::pin(refused));
+        drop(simulation);
+        by_monitor.join().expect("the name is free after DOWN");
+        by_send.join().expect("the name is free after a refused send");
+    });
+}
+
+/// Guarantee I5
+#[test]
+fn unregistering_against_a_death_keeps_the_tables_whole() {
+    sample(|| {
+        let (simulation, world, [pid, _]) = two_workers();
+        let name = name("agents", "a");
+        world.registry.register(pid, name.clone(), metadata()).expect("free");
+        let unregistering = {
+            let (world, name) = (world.clone(), name.clone());
+            // Whether the death was faster shows in the result and nowhere else.
+            thread::spawn(move || drop(world.registry.unregister(&name, pid)))
+        };
+        let dying = thread::spawn(move || drop(simulation));
+        assert_eq!(invariants::check(&world.registry), []);
+        unregistering.join().expect("unregistering is not disturbed");
+        dying.join().expect("the death is not disturbed");
+        assert_eq!(world.registry.whereis(&name), None);
+        assert_eq!(world.registry.counts().owners, 0);
+    });
+}
+
+/// Guarantee S1
+#[test]
+fn of_two_that_register_one_name_one_wins() {
+    sample(|| {
+        let (_simulation, world, pids) = two_workers();
+        let name = name("agents", "a");
+        let threads = pids.map(|pid| {
+            let (world, name) = (world.clone(), name.clone());
+            thread::spawn(move || world.registry.register(pid, name, metadata()))
+        });
+        let results = threads.map(|thread| thread.join().expect("registering is not disturbed"));
+        let owner = world.registry.whereis(&name).expect("one has it");
+        for (pid, result) in pids.into_iter().zip(results) {
+            let taken = RegisterError::AlreadyRegistered { name: name.clone(), owner };
+            assert_eq!(result, if pid == owner { Ok(()) } else { Err(taken) });
+        }
+        assert_eq!(invariants::check(&world.registry), []);
+    });
+}

@@ -1,0 +1,8 @@
+//! The registry in simulated worlds: what lookups answer, what a death does, and a model of it all.
+
+#![expect(clippy::expect_used, reason = "a test fails where its world is not as built")]
+
+mod deaths;
+mod lookups;
+mod model;
+mod world;

@@ -1,0 +1,581 @@
+//! The dynamic supervisor: children without an order, started and stopped at run time.
+//!
+//! Unlike the static supervisor it never waits for a child: a start is acknowledged by the child
+//! itself, straight to the caller, and a stop when the DOWN arrives. So one child that takes long
+//! to start or to stop holds up nobody, and ten thousand restart side by side.
+
+mod reference;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foundation_env::fault;
+use foundation_process::{
+    Context, LimitReached, Outcome, Process, Reply, Signal, StartError, System,
+};
+use foundation_types::{Deadline, ExitReason, Instant, Pid};
+
+use crate::alarm::{AlarmId, Alarms};
+use crate::audit::{Audit, RestartRecord};
+use crate::backoff::Backoff;
+use crate::error::SupervisorError;
+use crate::intensity::Intensity;
+use crate::launch::{Launch, Spawned, StartReply};
+use crate::offspring::sealed::Inherits;
+use crate::offspring::{Lineage, Offspring};
+use crate::restart::{self, Cause, Ended, Fate, History, Next, Rules};
+use crate::role::Absence;
+use crate::shutdown;
+use crate::spec::{ChildSpec, Shutdown};
+use crate::supervisor::{AUDIT_MAX, ChildCounts, ChildInfo, ChildState};
+
+use self::reference::Request;
+pub use self::reference::{DynamicMessage, DynamicRef};
+
+/// Children of one supervisor unless [`DynamicSupervisor::max_children`] says otherwise. OTP has
+/// no limit; a leak of children then ends the whole node.
+const MAX_CHILDREN: usize = 1 << 16;
+
+/// Callers that wait for the end of the same child.
+const STOP_WAITERS_MAX: usize = 64;
+
+/// A supervisor of any number of like or unlike children, which restart one by one.
+///
+/// Children are added with [`DynamicRef::start_child`]. Their ids are for humans and need not be
+/// unique; a child is named by its pid. A child that ends and is not restarted is forgotten. When
+/// the supervisor stops, all children stop at the same time, each within its own limit.
+///
+/// Defaults: at most 65,536 children, three restarts in five seconds for all of them together.
+pub struct DynamicSupervisor {
+    label: Arc<str>,
+    max_children: usize,
+    backoff: Backoff,
+    intensity: Intensity,
+    audit: Audit,
+    children: BTreeMap<u64, Child>,
+    /// The newest process of each child, also while it waits for its restart.
+    by_pid: BTreeMap<Pid, u64>,
+    next: u64,
+    offspring: Offspring,
+    lineage: Lineage,
+    alarms: Alarms<Due>,
+    parent: Option<Pid>,
+    gave_up: Option<ExitReason>,
+}
+
+/// What is to be done at a later time.
+#[derive(Debug)]
+enum Due {
+    Restart(u64),
+    /// The child was told to stop and its time is over.
+    Kill(Pid),
+}
+
+struct Child {
+    spec: ChildSpec,
+    state: State,
+    pid: Pid,
+    spawned_at: Instant,
+    attempt: u32,
+    /// Why its last process ended, while it waits for the next.
+    last_reason: Option<ExitReason>,
+    /// Whom to tell when it has ended; somebody asked for its end when this is set.
+    stopping: Option<Vec<Reply<Result<(), SupervisorError>>>>,
+}
+
+enum State {
+    Running(Spawned),
+    Waiting(AlarmId),
+}
+
+impl DynamicSupervisor {
+    /// Creates a supervisor without children.
+    pub fn new() -> Self {
+        Self {
+            label: Arc::from("dynamic supervisor"),
+            max_children: MAX_CHILDREN,
+            backoff: Backoff::default(),
+            intensity: Intensity::default(),
+            audit: Audit::new(AUDIT_MAX),
+            children: BTreeMap::new(),
+            by_pid: BTreeMap::new(),
+            next: 0,
+            offspring: Offspring::default(),
+            lineage: Lineage::default(),
+            alarms: Alarms::default(),
+            parent: None,
+            gave_up: None,
+        }
+    }
+
+    /// Sets the name for humans of a supervisor started with [`DynamicSupervisor::start`], and the
+    /// place in its errors.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Sets how many children there may be, those that wait for a restart included.
+    #[must_use]
+    pub fn max_children(mut self, max_children: usize) -> Self {
+        self.max_children = max_children;
+        self
+    }
+
+    /// Sets how many restarts there may be within a period, of all children together.
+    #[must_use]
+    pub fn intensity(mut self, restarts_max: u32, period: Duration) -> Self {
+        self.intensity = Intensity::new(restarts_max, period);
+        self
+    }
+
+    /// Sets the waits before restarts, for children that have none of their own.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Sets how many restarts are remembered; 256 by default.
+    #[must_use]
+    pub fn audit_max(mut self, records_max: usize) -> Self {
+        self.audit = Audit::new(records_max);
+        self
+    }
+
+    /// Starts it at the top of a system.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: when the future is dropped the supervisor runs on.
+    pub async fn start(self, system: &System) -> Result<DynamicRef, StartError> {
+        let label = Arc::clone(&self.label);
+        let start = system.process(self).label(label).start(Deadline::NEVER);
+        let address = Box::pin(start).await?;
+        Ok(DynamicRef::from(address))
+    }
+
+    fn has_room(&self) -> bool {
+        if fault::planted("max_children_off_by_one") {
+            return self.children.len() <= self.max_children;
+        }
+        self.children.len() < self.max_children
+    }
+
+    /// Adds a child; it tells the caller itself when it has started.
+    fn add_child(
+        &mut self,
+        spec: ChildSpec,
+        reply: StartReply,
+        context: &mut Context<DynamicMessage>,
+    ) {
+        if spec.significant {
+            let error = SupervisorError::SignificantWithoutAutoShutdown { child: spec.id };
+            return reply.send(Err(error));
+        }
+        if !self.has_room() {
+            return reply.send(Err(SupervisorError::Full { max_children: self.max_children }));
+        }
+        spec.role().adopt(context.system());
+        let key = self.next;
+        self.next += 1;
+        match self.spawn(key, &spec, Some(reply), context) {
+            Ok(spawned) => {
+                let (pid, started) = (spawned.pid, Arc::clone(&spawned.started));
+                let mut child = Child {
+                    spec,
+                    pid,
+                    state: State::Running(spawned),
+                    spawned_at: context.system().env().now(),
+                    attempt: 0,
+                    last_reason: None,
+                    stopping: None,
+                };
+                if let Err(limit) = Self::watch(pid, context) {
+                    // Not to be restarted: it was never wanted under these circumstances.
+                    child.stopping = Some(Vec::new());
+                    if let Some(reply) = started.take_reply() {
+                        let (child, reason) = (Arc::clone(&child.spec.id), limit.into());
+                        reply.send(Err(SupervisorError::NotStarted { child, reason }));
+                    }
+                }
+                self.by_pid.insert(child.pid, key);
+                self.children.insert(key, child);
+            }
+            Err((reason, reply)) => {
+                spec.role().down(Absence::Stopped(reason.clone()));
+                if let Some(reply) = reply {
+                    reply.send(Err(SupervisorError::NotStarted { child: spec.id, reason }));
+                }
+            }
+        }
+    }
+
+    /// Spawns a process for a child.
+    fn spawn(
+        &self,
+        key: u64,
+        spec: &ChildSpec,
+        reply: Option<StartReply>,
+        context: &Context<DynamicMessage>,
+    ) -> Result<Spawned, (ExitReason, Option<StartReply>)> {
+        let launch = Launch {
+            system: context.system(),
+            parent: context.pid(),
+            label: Arc::clone(&spec.id),
+            mailbox: spec.mailbox,
+            start_timeout: spec.start_timeout,
+            lineage: &self.lineage,
+            reply,
+        };
+        let spawned = spec.starter.spawn(launch).map_err(|(error, reply)| (error.into(), reply))?;
+        self.offspring.enter(key, spawned.pid, || spec.starter.shared_role());
+        Ok(spawned)
+    }
+
+    /// Monitors a process that was just spawned. Without room for a monitor it cannot stay: it is
+    /// killed, and its link tells of its end.
+    fn watch(pid: Pid, context: &mut Context<DynamicMessage>) -> Result<(), LimitReached> {
+        let monitor = context.monitor(pid);
+        if monitor.is_err() {
+            context.system().kill(pid);
+        }
+        monitor.map(drop)
+    }
+
+    fn terminate_child(
+        &mut self,
+        pid: Pid,
+        reply: Reply<Result<(), SupervisorError>>,
+        context: &Context<DynamicMessage>,
+    ) {
+        let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
+        let Some((key, child)) = found else {
+            let child = Arc::from(pid.to_string());
+            return reply.send(Err(SupervisorError::NotFound { child }));
+        };
+        if let State::Waiting(alarm) = child.state {
+            self.alarms.remove(alarm);
+            self.forget(key, ExitReason::SHUTDOWN);
+            return reply.send(Ok(()));
+        }
+        if let Some(waiters) = &mut child.stopping {
+            waiters.retain(|waiter| !waiter.is_abandoned());
+            if waiters.len() >= STOP_WAITERS_MAX {
+                let child = Arc::clone(&child.spec.id);
+                return reply.send(Err(SupervisorError::Restarting { child }));
+            }
+            waiters.push(reply);
+            return;
+        }
+        child.stopping = Some(vec![reply]);
+        let system = context.system();
+        match child.spec.shutdown {
+            Shutdown::BrutalKill => {
+                system.kill(pid);
+            }
+            Shutdown::Timeout(timeout) => {
+                system.stop(pid, ExitReason::SHUTDOWN);
+                self.alarms.add(system.env().now().saturating_add(timeout), Due::Kill(pid));
+            }
+            Shutdown::Infinity => {
+                system.stop(pid, ExitReason::SHUTDOWN);
+            }
+        }
+    }
+
+    /// Removes a child that has no process.
+    fn forget(&mut self, key: u64, reason: ExitReason) {
+        self.offspring.forget(key);
+        let Some(child) = self.children.remove(&key) else { return };
+        self.by_pid.remove(&child.pid);
+        child.spec.role().down(Absence::Stopped(reason));
+        for waiter in child.stopping.into_iter().flatten() {
+            waiter.send(Ok(()));
+        }
+    }
+
+    fn child_down(
+        &mut self,
+        pid: Pid,
+        told: ExitReason,
+        context: &mut Context<DynamicMessage>,
+    ) -> Outcome {
+        let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
+        let Some((key, child)) = found else { return Ok(()) };
+        let State::Running(spawned) = &child.state else { return Ok(()) };
+        let reason = spawned.reason_or(told);
+        let started = spawned.started.is_done();
+        let first_caller = spawned.started.take_reply();
+        self.offspring.leave(key);
+        child.spec.role().down(Absence::Restarting);
+        if first_caller.is_some() || child.stopping.is_some() {
+            if let Some(reply) = first_caller {
+                let child = Arc::clone(&child.spec.id);
+                let reason = reason.clone();
+                reply.send(Err(SupervisorError::NotStarted { child, reason }));
+            }
+            self.forget(key, reason);
+            return Ok(());
+        }
+        let lifetime = context.system().env().now().saturating_duration_since(child.spawned_at);
+        if started && child.spec.backoff.unwrap_or(self.backoff).forgives(lifetime) {
+            child.attempt = 0;
+        }
+        let cause = if started { Cause::Exit } else { Cause::FailedRestart };
+        self.child_ended(key, cause, reason, context)
+    }
+
+    /// Carries out what [`restart::decide`] says.
+    fn child_ended(
+        &mut self,
+        key: u64,
+        mut cause: Cause,
+        mut reason: ExitReason,
+        context: &mut Context<DynamicMessage>,
+    ) -> Outcome {
+        // A failed restart is not tried again at once, so this goes round twice at most.
+        loop {
+            let now = context.system().env().now();
+            let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
+            let ended =
+                Ended { cause, reason: &reason, restart: child.spec.restart, significant: false };
+            let exhausted = self.intensity.is_exhausted(now);
+            let history = History { exhausted, significant_left: 0 };
+            let decision = restart::decide(ended, Rules::default(), history);
+            if decision.supervisor == Next::GiveUp {
+                self.audit.failed(&child.spec.id, &reason);
+                let reason = self.audit.give_up(&self.label, &self.intensity);
+                self.gave_up = Some(reason.clone());
+                return Err(reason);
+            }
+            if !matches!(decision.child, Fate::Restart(_)) {
+                self.forget(key, reason);
+                return Ok(());
+            }
+            self.audit.failed(&child.spec.id, &reason);
+            self.intensity.record(now);
+            child.attempt = child.attempt.saturating_add(1);
+            let backoff = child.spec.backoff.unwrap_or(self.backoff);
+            let wait = backoff.draw(child.attempt, context.system().env());
+            if !wait.is_zero() || cause == Cause::FailedRestart {
+                let alarm = self.alarms.add(now.saturating_add(wait), Due::Restart(key));
+                child.state = State::Waiting(alarm);
+                child.last_reason = Some(reason);
+                return Ok(());
+            }
+            match self.restart(key, &reason, context) {
+                Ok(()) => return Ok(()),
+                Err(why) => (cause, reason) = (Cause::FailedRestart, why),
+            }
+        }
+    }
+
+    /// Spawns the next process of a child.
+    fn restart(
+        &mut self,
+        key: u64,
+        reason: &ExitReason,
+        context: &mut Context<DynamicMessage>,
+    ) -> Result<(), ExitReason> {
+        let Some(child) = self.children.get(&key) else { return Ok(()) };
+        let spawned = self.spawn(key, &child.spec, None, context);
+        let now = context.system().env().now();
+        self.audit.restarted(RestartRecord {
+            number: 0,
+            child: Arc::clone(&child.spec.id),
+            old: Some(child.pid),
+            new: spawned.as_ref().ok().map(|spawned| spawned.pid),
+            reason: reason.clone(),
+            at: now,
+            attempt: child.attempt,
+        });
+        let spawned = spawned.map_err(|(reason, _)| reason)?;
+        let pid = spawned.pid;
+        if let Some(child) = self.children.get_mut(&key) {
+            self.by_pid.remove(&child.pid);
+            self.by_pid.insert(pid, key);
+            child.pid = pid;
+            child.spawned_at = now;
+            child.state = State::Running(spawned);
+        }
+        // A refusal is a failed restart: it is counted when the process is Dead.
+        Self::watch(pid, context).ok();
+        Ok(())
+    }
+
+    /// Does what is due: restarts whose wait is over, kills whose grace is.
+    fn alarm(&mut self, context: &mut Context<DynamicMessage>) -> Outcome {
+        for due in self.alarms.take(context.system().env().now()) {
+            match due {
+                // Harmless when it has ended meanwhile: pids are not used twice.
+                Due::Kill(pid) => drop(context.system().kill(pid)),
+                Due::Restart(key) => {
+                    let Some(child) = self.children.get_mut(&key) else { continue };
+                    if matches!(child.state, State::Running(_)) {
+                        continue;
+                    }
+                    let reason = child.last_reason.take().unwrap_or(ExitReason::NoProcess);
+                    if let Err(why) = self.restart(key, &reason, context) {
+                        self.child_ended(key, Cause::FailedRestart, why, context)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops all children at the same time and waits for all.
+    async fn stop_all(&mut self, system: &System, reason: &ExitReason) {
+        let absence = match &self.gave_up {
+            Some(reason) => Absence::GaveUp(reason.clone()),
+            None => Absence::Stopped(reason.clone()),
+        };
+        let mut stopping = Vec::new();
+        for child in self.children.values() {
+            if let State::Running(spawned) = &child.state {
+                stopping.push(shutdown::begin(system, child.pid, child.spec.shutdown));
+                if let Some(reply) = spawned.started.take_reply() {
+                    let (child, reason) = (Arc::clone(&child.spec.id), reason.clone());
+                    reply.send(Err(SupervisorError::NotStarted { child, reason }));
+                }
+            }
+        }
+        // By deadline: while one is waited for, nobody's time is over unnoticed.
+        stopping.sort_by_key(shutdown::Stopping::deadline);
+        for child in stopping {
+            child.finish(system).await;
+        }
+        for (key, child) in std::mem::take(&mut self.children) {
+            self.offspring.forget(key);
+            child.spec.role().down(absence.clone());
+            for waiter in child.stopping.into_iter().flatten() {
+                waiter.send(Ok(()));
+            }
+        }
+        self.by_pid.clear();
+    }
+
+    fn infos(&self) -> Vec<ChildInfo> {
+        self.children.values().map(Child::info).collect()
+    }
+
+    fn counts(&self) -> ChildCounts {
+        let mut counts = ChildCounts::default();
+        for child in self.children.values() {
+            counts.add(child.spec.kind, matches!(child.info().state, ChildState::Running(_)));
+        }
+        counts
+    }
+}
+
+impl Child {
+    fn info(&self) -> ChildInfo {
+        let state = match &self.state {
+            State::Running(spawned) if spawned.started.is_done() => ChildState::Running(self.pid),
+            _ => ChildState::Restarting,
+        };
+        ChildInfo {
+            id: Arc::clone(&self.spec.id),
+            state,
+            kind: self.spec.kind,
+            ready: self.spec.role().is_ready(),
+        }
+    }
+}
+
+impl Default for DynamicSupervisor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Inherits for DynamicSupervisor {
+    fn inherit(&mut self, lineage: &Lineage) {
+        self.lineage = lineage.clone();
+    }
+}
+
+impl Process for DynamicSupervisor {
+    type Message = DynamicMessage;
+
+    const MESSAGE_KINDS: &'static [&'static str] = Request::KINDS;
+
+    fn message_kind(message: &DynamicMessage) -> usize {
+        message.0.kind()
+    }
+
+    async fn init(&mut self, context: &mut Context<DynamicMessage>) -> Outcome {
+        context.trap_exit(true);
+        let info = context.system().info(context.pid());
+        self.parent = info.and_then(|info| info.ancestors.first().copied());
+        // Held until the process is Dying, whichever way it ends.
+        let guard = self.offspring.guard(context.system(), &self.lineage);
+        let _held_for_life = context.hold(guard)?;
+        self.lineage.wait_gone(context.system()).await;
+        Ok(())
+    }
+
+    async fn handle(
+        &mut self,
+        message: DynamicMessage,
+        context: &mut Context<DynamicMessage>,
+    ) -> Outcome {
+        let outcome = self.serve(message.0, context);
+        self.alarms.arm(context, DynamicMessage(Request::Alarm));
+        outcome
+    }
+
+    async fn handle_signal(
+        &mut self,
+        signal: Signal,
+        context: &mut Context<DynamicMessage>,
+    ) -> Outcome {
+        match signal {
+            Signal::Down { pid, reason, .. } => {
+                let outcome = self.child_down(pid, reason, context);
+                self.alarms.arm(context, DynamicMessage(Request::Alarm));
+                outcome
+            }
+            // An order of the parent.
+            Signal::Exit { from, reason } if Some(from) == self.parent => Err(reason),
+            // Told by the monitor as well, if there was room for one. A living child may send exit
+            // signals of its own, which say nothing.
+            Signal::Exit { from, reason } if !context.system().is_alive(from) => {
+                let outcome = self.child_down(from, reason, context);
+                self.alarms.arm(context, DynamicMessage(Request::Alarm));
+                outcome
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, context: &mut Context<DynamicMessage>) {
+        self.stop_all(context.system(), reason).await;
+    }
+
+    fn terminate_budget(&self) -> Option<Duration> {
+        None
+    }
+
+    fn inspect(&self) -> String {
+        format!("{}: {} of {} children", self.label, self.children.len(), self.max_children)
+    }
+}
+
+impl fmt::Debug for DynamicSupervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicSupervisor")
+            .field("label", &self.label)
+            .field("max_children", &self.max_children)
+            .field("intensity", &self.intensity)
+            .finish_non_exhaustive()
+    }
+}

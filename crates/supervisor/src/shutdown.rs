@@ -1,0 +1,60 @@
+//! Stopping children: told first, killed when their time is over, and always waited for.
+
+use foundation_env::fault;
+use foundation_process::{Monitor, System};
+use foundation_types::{Deadline, ExitReason, Pid};
+
+use crate::spec::Shutdown;
+
+/// A child that was told to end.
+pub(crate) struct Stopping {
+    monitor: Monitor,
+    deadline: Deadline,
+}
+
+/// Tells a child to end, in the way its specification wants, and returns at once.
+pub(crate) fn begin(system: &System, pid: Pid, shutdown: Shutdown) -> Stopping {
+    let monitor = system.monitor(pid);
+    let deadline = match shutdown {
+        Shutdown::BrutalKill => {
+            system.kill(pid);
+            Deadline::NEVER
+        }
+        Shutdown::Timeout(timeout) => {
+            system.stop(pid, ExitReason::SHUTDOWN);
+            system.deadline(timeout)
+        }
+        Shutdown::Infinity => {
+            system.stop(pid, ExitReason::SHUTDOWN);
+            Deadline::NEVER
+        }
+    };
+    Stopping { monitor, deadline }
+}
+
+impl Stopping {
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Waits until the child is Dead, killing it at its deadline.
+    ///
+    /// There is no limit after the kill: a supervisor that went on without a child that does not
+    /// yield would leave it behind, or run its replacement beside it. Such a child is reported by
+    /// the watchdog, and whoever waits for the supervisor has a limit of its own.
+    pub(crate) async fn finish(mut self, system: &System) -> ExitReason {
+        if fault::planted("replacement_before_dead") {
+            return ExitReason::SHUTDOWN;
+        }
+        if let Ok(down) = system.before(self.deadline, &mut self.monitor).await {
+            return down.reason;
+        }
+        system.kill(self.monitor.pid());
+        self.monitor.await.reason
+    }
+}
+
+/// Stops one child.
+pub(crate) async fn stop(system: &System, pid: Pid, shutdown: Shutdown) -> ExitReason {
+    begin(system, pid, shutdown).finish(system).await
+}

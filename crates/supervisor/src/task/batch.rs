@@ -1,0 +1,309 @@
+//! The same work on many items, with an outcome for each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use foundation_process::Elapsed;
+use foundation_types::Deadline;
+
+use crate::level::Level;
+
+use super::handle::{TaskOptions, TaskOutcome};
+use super::pool::{Owner, Pool, Slot};
+use super::work::{self, Control, Finish, Work, settle};
+
+/// How a batch is run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BatchOptions {
+    /// Items that run at once, at least one; the places of the pool are the other limit. The
+    /// number of cores by default.
+    pub max_concurrency: usize,
+    /// How long each item may run; without limit by default.
+    pub timeout: Option<Duration>,
+    /// When the whole batch must have ended; never by default. Items that have not started then
+    /// have timed out.
+    pub deadline: Deadline,
+    /// Whether outcomes come in the order of the items, as by default, or as they end.
+    pub ordered: bool,
+    /// A name for humans, of each item's process.
+    pub label: Arc<str>,
+}
+
+impl Default for BatchOptions {
+    fn default() -> Self {
+        Self {
+            max_concurrency: super::cpu::cores(),
+            timeout: None,
+            deadline: Deadline::NEVER,
+            ordered: true,
+            label: Arc::from("batch item"),
+        }
+    }
+}
+
+impl BatchOptions {
+    /// Sets how many items run at once, at least one.
+    #[must_use]
+    pub fn max_concurrency(mut self, max_concurrency: usize) -> Self {
+        self.max_concurrency = max_concurrency.max(1);
+        self
+    }
+
+    /// Sets how long each item may run.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets when the whole batch must have ended.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets whether outcomes come in the order of the items.
+    #[must_use]
+    pub fn ordered(mut self, ordered: bool) -> Self {
+        self.ordered = ordered;
+        self
+    }
+
+    /// Sets the name for humans of each item's process.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = label.into();
+        self
+    }
+}
+
+/// The outcome of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "an item that failed says so only here"]
+pub struct BatchItem<T, E> {
+    /// Which item, counted from 0.
+    pub index: u64,
+    /// How it ended.
+    pub outcome: TaskOutcome<T, E>,
+}
+
+/// Spawns an item that has a place.
+type Launcher<Item, T, E> = Box<dyn Fn(Item, TaskOptions, Finish<T, E>, &Owner, Slot) + Send>;
+
+/// A batch that is being worked off. Made by
+/// [`TaskSupervisor::batch`](super::TaskSupervisor::batch).
+///
+/// Nothing starts unless [`Batch::next`] is waited for, and at most twice
+/// [`BatchOptions::max_concurrency`] items run or wait to be told in their turn. Dropping it cancels
+/// what runs.
+#[must_use = "nothing runs unless the outcomes are waited for"]
+pub struct Batch<I: Iterator, T, E> {
+    pool: Arc<Pool>,
+    items: I,
+    options: BatchOptions,
+    launch: Launcher<I::Item, T, E>,
+    /// The item that waits for a place.
+    waiting: Option<I::Item>,
+    ticket: Option<u64>,
+    exhausted: bool,
+    /// The deadline has passed.
+    expired: bool,
+    taken: u64,
+    running: BTreeMap<u64, Arc<Control>>,
+    ended: Arc<Level<Vec<BatchItem<T, E>>>>,
+    ended_ticket: Option<u64>,
+    /// Ended and not told: by index when ordered, by the order of ending when not.
+    untold: BTreeMap<u64, BatchItem<T, E>>,
+    /// The next to be told when ordered, the number of those ended when not.
+    sequence: u64,
+}
+
+impl<I, T, E> Batch<I, T, E>
+where
+    I: Iterator,
+    I::Item: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    pub(super) fn new<Fut, F>(pool: Arc<Pool>, items: I, options: BatchOptions, task: F) -> Self
+    where
+        Fut: Future<Output = TaskOutcome<T, E>> + Send + 'static,
+        F: Fn(I::Item, work::TaskContext, Arc<Slot>) -> Fut + Send + Sync + 'static,
+    {
+        let task = Arc::new(task);
+        let launch: Launcher<I::Item, T, E> =
+            Box::new(move |item, options, finish, owner, slot| {
+                let task = Arc::clone(&task);
+                let begin = move |context, slot| task(item, context, slot);
+                settle(Work { begin, options, finish }, owner, slot);
+            });
+        // Its fields are public, and without a place nothing would ever start.
+        let max_concurrency = options.max_concurrency;
+        Self {
+            pool,
+            items,
+            options: options.max_concurrency(max_concurrency),
+            launch,
+            waiting: None,
+            ticket: None,
+            exhausted: false,
+            expired: false,
+            taken: 0,
+            running: BTreeMap::new(),
+            ended: Arc::new(Level::new(Vec::new())),
+            ended_ticket: None,
+            untold: BTreeMap::new(),
+            sequence: 0,
+        }
+    }
+
+    /// Works on until there is an outcome to tell; `None` when all are told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: items go on running, and no outcome is lost.
+    pub async fn next(&mut self) -> Option<BatchItem<T, E>> {
+        if !self.expired
+            && !self.options.deadline.is_never()
+            && let Some(system) = self.pool.system()
+        {
+            let deadline = self.options.deadline;
+            match system.before(deadline, poll_fn(|cx| self.poll_next(cx))).await {
+                Ok(item) => return item,
+                // Items that run end themselves at the same instant.
+                Err(Elapsed) => self.expired = true,
+            }
+        }
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Waits for all outcomes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels what runs and forgets the outcomes.
+    pub async fn collect(mut self) -> Vec<BatchItem<T, E>> {
+        let mut outcomes = Vec::new();
+        while let Some(item) = self.next().await {
+            outcomes.push(item);
+        }
+        outcomes
+    }
+
+    fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<BatchItem<T, E>>> {
+        loop {
+            let look = |ended: &mut Vec<_>| (!ended.is_empty()).then(|| std::mem::take(ended));
+            while let Poll::Ready(ended) = self.ended.poll(&mut self.ended_ticket, cx, look) {
+                for item in ended {
+                    self.running.remove(&item.index);
+                    self.keep(item);
+                }
+            }
+            if let Some(item) = self.tell() {
+                return Poll::Ready(Some(item));
+            }
+            if self.waiting.is_none() && !self.exhausted && self.may_start() {
+                self.waiting = self.items.next();
+                self.exhausted = self.waiting.is_none();
+            }
+            if self.waiting.is_none() {
+                let done = self.exhausted && self.running.is_empty();
+                return if done { Poll::Ready(None) } else { Poll::Pending };
+            }
+            if !self.start_waiting(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Ordered outcomes that wait for an earlier one count too, so that what is kept is bounded.
+    fn may_start(&self) -> bool {
+        let max = self.options.max_concurrency;
+        self.running.len() < max && self.running.len() + self.untold.len() < max.saturating_mul(2)
+    }
+
+    /// Starts the item that waits for a place, or settles it without. Returns false when there is
+    /// no place yet.
+    fn start_waiting(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let without = if self.expired {
+            self.pool.leave_line(self.ticket.take());
+            TaskOutcome::TimedOut
+        } else {
+            match self.pool.poll_place(&mut self.ticket, cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok((owner, slot))) => {
+                    self.launch_waiting(&owner, slot);
+                    return true;
+                }
+                Poll::Ready(Err(_closed)) => TaskOutcome::Cancelled,
+            }
+        };
+        drop(self.waiting.take());
+        let index = self.taken;
+        self.taken += 1;
+        self.keep(BatchItem { index, outcome: without });
+        true
+    }
+
+    fn launch_waiting(&mut self, owner: &Owner, slot: Slot) {
+        let Some(item) = self.waiting.take() else { return };
+        let index = self.taken;
+        self.taken += 1;
+        let control = Control::new(Arc::clone(&self.pool), self.pool.begin_item());
+        let ended = Arc::clone(&self.ended);
+        let finish = Finish::new(Arc::clone(&control), move |outcome| {
+            ended.update(|ended| ended.push(BatchItem { index, outcome }));
+        });
+        self.running.insert(index, control);
+        let mut options = TaskOptions::default()
+            .deadline(self.options.deadline)
+            .label(Arc::clone(&self.options.label));
+        options.timeout = self.options.timeout;
+        (self.launch)(item, options, finish, owner, slot);
+    }
+
+    fn keep(&mut self, item: BatchItem<T, E>) {
+        let key = if self.options.ordered {
+            item.index
+        } else {
+            self.sequence += 1;
+            self.sequence
+        };
+        self.untold.insert(key, item);
+    }
+
+    fn tell(&mut self) -> Option<BatchItem<T, E>> {
+        if !self.options.ordered {
+            return self.untold.pop_first().map(|(_, item)| item);
+        }
+        let item = self.untold.remove(&self.sequence)?;
+        self.sequence += 1;
+        Some(item)
+    }
+}
+
+impl<I: Iterator, T, E> Drop for Batch<I, T, E> {
+    fn drop(&mut self) {
+        self.pool.leave_line(self.ticket.take());
+        self.ended.forget(self.ended_ticket.take());
+        for control in self.running.values() {
+            control.cancel();
+        }
+    }
+}
+
+impl<I: Iterator, T, E> fmt::Debug for Batch<I, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("taken", &self.taken)
+            .field("running", &self.running.len())
+            .field("untold", &self.untold.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,254 @@
+//! What is printed: a table for people, lines of JSON for programs.
+
+use anyhow::Result;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::bench::{Bench, FLOOR, Group, OURS, Target};
+use crate::run::Results;
+
+/// Peers whose users have a choice; the floor and ourselves are none.
+fn is_peer(subject: &str) -> bool {
+    subject != OURS && subject != FLOOR
+}
+
+/// One line of JSON; the fields and their order are fixed.
+#[derive(Serialize)]
+struct Line<'a> {
+    group: &'a str,
+    bench: &'a str,
+    subject: &'a str,
+    value: f64,
+    unit: &'a str,
+    better: &'a str,
+    min: f64,
+    max: f64,
+    rounds: usize,
+}
+
+/// Writes one line per benchmark and subject.
+///
+/// # Errors
+/// Never for figures that are numbers.
+pub(crate) fn json(group: &Group, results: &Results) -> Result<String> {
+    let mut text = String::new();
+    for bench in group.benches {
+        for subject in bench.subjects {
+            let Some(samples) = results.get(bench.name, subject) else { continue };
+            let line = Line {
+                group: group.name,
+                bench: bench.name,
+                subject,
+                value: samples.median(),
+                unit: bench.unit,
+                better: bench.better.name(),
+                min: samples.min(),
+                max: samples.max(),
+                rounds: samples.rounds(),
+            };
+            text.push_str(&serde_json::to_string(&line)?);
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// Writes the table, and below it what single figures are made of.
+pub(crate) fn table(group: &Group, results: &Results) -> String {
+    let subjects = columns(group, results);
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    let mut header = vec!["bench".to_owned(), "unit".to_owned()];
+    header.extend(subjects.iter().map(|&subject| subject.to_owned()));
+    header.extend(["vs best peer", "vs tokio", "floors"].map(str::to_owned));
+    table.set_header(header);
+    for bench in group.benches {
+        if bench.subjects.iter().any(|subject| results.get(bench.name, subject).is_some()) {
+            table.add_row(row(bench, &subjects, results));
+        }
+    }
+    let mut text = format!("{table}\n");
+    text.push_str("Median, below it the smallest and the largest sample.\n");
+    if let Some(warning) = results.busy() {
+        text.extend([warning.as_str(), "\n"]);
+    }
+    for bench in group.benches {
+        for subject in bench.subjects {
+            let detail = results.get(bench.name, subject).and_then(|found| found.detail.as_ref());
+            if let Some(detail) = detail {
+                text.extend([bench.name, " ", *subject, ": ", detail.as_str(), "\n"]);
+            }
+        }
+    }
+    text
+}
+
+/// Returns the measured subjects in the order in which the benchmarks list them.
+fn columns(group: &Group, results: &Results) -> Vec<&'static str> {
+    let mut subjects: Vec<&'static str> = Vec::new();
+    for bench in group.benches {
+        for subject in bench.subjects {
+            if results.get(bench.name, subject).is_some() && !subjects.contains(subject) {
+                subjects.push(subject);
+            }
+        }
+    }
+    subjects
+}
+
+fn row(bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell> {
+    let mut cells = vec![Cell::new(bench.name), Cell::new(bench.unit)];
+    for subject in subjects {
+        let text = results.get(bench.name, subject).map_or_else(String::new, |samples| {
+            let (min, max) = (short(samples.min()), short(samples.max()));
+            format!("{}\n{min} .. {max}", short(samples.median()))
+        });
+        cells.push(Cell::new(text).set_alignment(CellAlignment::Right));
+    }
+    let peers: Vec<&'static str> =
+        bench.subjects.iter().copied().filter(|subject| is_peer(subject)).collect();
+    for against in [peers.as_slice(), &[FLOOR]] {
+        let text = best(bench, against, results).map(|(subject, ratio)| match against.len() {
+            1 => times(ratio),
+            _ => format!("{}\n({subject})", times(ratio)),
+        });
+        cells.push(Cell::new(text.unwrap_or_default()).set_alignment(CellAlignment::Right));
+    }
+    let floors: Vec<String> =
+        bench.targets.iter().map(|target| floor(bench, *target, results)).collect();
+    cells.push(Cell::new(floors.join("\n")));
+    cells
+}
+
+/// Returns the best of these subjects and how many times as good as it we are.
+fn best(bench: &Bench, against: &[&'static str], results: &Results) -> Option<(&'static str, f64)> {
+    let ours = results.get(bench.name, OURS)?.median();
+    let measured = against.iter().filter_map(|subject| {
+        let theirs = results.get(bench.name, subject)?.median();
+        Some((*subject, bench.better.ratio(ours, theirs)))
+    });
+    measured.min_by(|left, right| left.1.total_cmp(&right.1))
+}
+
+/// Writes a floor and whether we hold it.
+fn floor(bench: &Bench, target: Target, results: &Results) -> String {
+    let ours = results.get(bench.name, OURS).map(crate::run::Samples::median);
+    let (met, text) = match target {
+        Target::AtMost(most) => (ours.map(|ours| ours <= most), format!("at most {}", short(most))),
+        Target::Times(least, against) => {
+            let found = best(bench, against, results);
+            let reached =
+                found.map_or_else(String::new, |(_, ratio)| format!(" ({})", times(ratio)));
+            let text = format!("{least}x {}{reached}", against.join("/"));
+            (found.map(|(_, ratio)| ratio >= least), text)
+        }
+    };
+    match met {
+        Some(true) => format!("met: {text}"),
+        Some(false) => format!("MISSED: {text}"),
+        None => text,
+    }
+}
+
+/// Writes a ratio; nothing divided by nothing is a draw.
+fn times(ratio: f64) -> String {
+    if ratio.is_nan() {
+        return "equal".to_owned();
+    }
+    if ratio.is_infinite() {
+        return "none left".to_owned();
+    }
+    format!("{ratio:.2}x")
+}
+
+/// Writes a figure with three digits or so.
+pub(crate) fn short(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1e6 => format!("{:.2} M", value / 1e6),
+        size if size >= 1e4 => format!("{:.0} k", value / 1e3),
+        size if size >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
+        _ => format!("{value:.1}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{Better, Sample};
+
+    const BENCHES: &[Bench] = &[
+        Bench {
+            name: "rate",
+            unit: "per s",
+            better: Better::Higher,
+            subjects: &[OURS, "ractor", "kameo", "tokio"],
+            targets: &[Target::Times(6.0, &["ractor", "kameo"]), Target::Times(1.1, &["tokio"])],
+        },
+        Bench {
+            name: "faults",
+            unit: "count",
+            better: Better::Lower,
+            subjects: &[OURS, "ractor"],
+            targets: &[Target::AtMost(0.0)],
+        },
+    ];
+    const GROUP: Group = Group {
+        name: "test",
+        benches: BENCHES,
+        measure: |_, _, _| Ok(Sample { value: 0.0, detail: None }),
+    };
+
+    fn results() -> Results {
+        let mut results = Results::default();
+        results.add("rate", OURS, &[30e6, 28e6, 31e6]);
+        results.add("rate", "ractor", &[4e6]);
+        results.add("rate", "kameo", &[3e6]);
+        results.add("rate", "tokio", &[29e6]);
+        results.add("faults", OURS, &[0.0]);
+        results.add("faults", "ractor", &[200.0]);
+        results
+    }
+
+    #[test]
+    fn a_json_line_has_exactly_the_agreed_fields() {
+        let text = json(&GROUP, &results()).unwrap();
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                r#"{"group":"test","bench":"rate","subject":"foundation","value":30000000.0,"unit":"per s","better":"higher","min":28000000.0,"max":31000000.0,"rounds":3}"#
+            )
+        );
+        assert_eq!(text.lines().count(), 6);
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn floors_are_judged_against_the_best_subject() {
+        let [rate, faults] = BENCHES else { unreachable!("there are two") };
+        let judge = |bench: &Bench, index: usize| floor(bench, bench.targets[index], &results());
+        assert_eq!(judge(rate, 0), "met: 6x ractor/kameo (7.50x)");
+        assert_eq!(judge(rate, 1), "MISSED: 1.1x tokio (1.03x)");
+        assert_eq!(judge(faults, 0), "met: at most 0");
+    }
+
+    #[test]
+    fn without_our_figure_nothing_is_judged() {
+        let mut peers = Results::default();
+        peers.add("rate", "ractor", &[4e6]);
+        assert_eq!(floor(&BENCHES[0], BENCHES[0].targets[0], &peers), "6x ractor/kameo");
+        assert!(!table(&GROUP, &peers).contains("met"));
+    }
+
+    #[test]
+    fn lower_is_better_turns_the_ratio_round() {
+        assert!((Better::Lower.ratio(2.0, 8.0) - 4.0).abs() < f64::EPSILON);
+        assert_eq!(times(Better::Lower.ratio(0.0, 200.0)), "none left");
+        assert_eq!(times(Better::Lower.ratio(0.0, 0.0)), "equal");
+    }
+
+    #[test]
+    fn figures_are_short() {
+        let all = [32_360_000.0, 98_400.0, 531.0, 47.25, 0.0].map(short);
+        assert_eq!(all, ["32.36 M", "98 k", "531", "47.2", "0"]);
+    }
+}
