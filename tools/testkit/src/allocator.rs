@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A global allocator that counts what passes through to the system's.
 ///
-/// ```
+/// ```standalone_crate
 /// use foundation_testkit::CountingAllocator;
 ///
 /// #[global_allocator]
@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// drop(kept);
 /// ```
 ///
-/// The counts cover all threads of the program, so a test that compares them runs alone in its binary.
+/// The counts cover all threads of the program. A test that compares them exactly is a program of its
+/// own, without a harness; one that allows some slack runs alone in its binary.
 #[derive(Debug, Default)]
 pub struct CountingAllocator {
     live_bytes: AtomicUsize,
