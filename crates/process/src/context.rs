@@ -13,7 +13,7 @@ use foundation_types::{Deadline, ExitReason, HookId, Instant, MonitorId, Pid, Ti
 use crate::address::Address;
 use crate::current;
 use crate::hook::{self, Held, HookError};
-use crate::link;
+use crate::link::{self, Placed};
 use crate::monitor::{self, Watcher};
 use crate::process::Process;
 use crate::record::{AnyRecord, Record, Taken, state};
@@ -85,7 +85,7 @@ impl<M> Default for Extras<M> {
 #[non_exhaustive]
 #[error("process {pid} already has {limit} {what}, the most it may have")]
 pub struct LimitReached {
-    /// The process.
+    /// The process that has so many.
     pub pid: Pid,
     /// `monitors`, `links` or `timers`.
     pub what: &'static str,
@@ -207,7 +207,7 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Errors
     ///
-    /// [`LimitReached`] past [`Limits::links_per_process_max`](crate::Limits).
+    /// [`LimitReached`] past [`Limits::links_per_process_max`](crate::Limits), of either process.
     pub fn link(&mut self, pid: Pid) -> Result<(), LimitReached> {
         let own = self.pid();
         if pid == own {
@@ -225,12 +225,16 @@ impl<M: Send + 'static> Context<M> {
             return Err(LimitReached { pid: own, what: "links", limit });
         }
         let peer = self.system().inner().table().get(pid);
-        if let Err(reason) = link::place(&*me, peer.as_ref(), pid) {
-            // Void if the link is taken back before it is handled.
-            let signal = SystemMessage::LinkExit { from: pid, reason };
-            drop(self.record.push_system(signal));
+        match link::place(&*me, peer.as_ref(), pid, limit) {
+            Placed::Linked => Ok(()),
+            Placed::Dead(reason) => {
+                // Void if the link is taken back before it is handled.
+                let signal = SystemMessage::LinkExit { from: pid, reason };
+                drop(self.record.push_system(signal));
+                Ok(())
+            }
+            Placed::Full => Err(LimitReached { pid, what: "links", limit }),
         }
-        Ok(())
     }
 
     /// Takes a link back on both sides. No exit signal over it arrives afterwards.
@@ -397,7 +401,7 @@ impl<M: Send + 'static> Context<M> {
                 match self.attend(requests, cx) {
                     Attention::Go => {}
                     Attention::Again => {
-                        self.budget -= 1;
+                        self.budget = self.budget.saturating_sub(1);
                         continue;
                     }
                     Attention::Sleep => return Poll::Pending,
@@ -432,6 +436,11 @@ impl<M: Send + 'static> Context<M> {
     fn attend(&mut self, requests: u32, cx: &mut TaskContext<'_>) -> Attention<M> {
         if requests & state::KILL != 0 {
             return Attention::Do(Err(Box::new(ExitReason::Killed)));
+        }
+        if requests & state::GIVE_WAY != 0 {
+            self.record.own().state.fetch_and(!state::GIVE_WAY, Ordering::AcqRel);
+            self.budget = 0;
+            return Attention::Again;
         }
         self.watched = requests & state::WATCHED != 0;
         if self.watched {
@@ -490,6 +499,7 @@ impl<M: Send + 'static> Context<M> {
         }
         match message {
             SystemMessage::Shutdown { reason } => Some(Err(Box::new(reason))),
+            SystemMessage::Drain => Some(Err(Box::new(ExitReason::SHUTDOWN))),
             SystemMessage::LinkExit { from, reason } => {
                 if !self.me().locked(|control| control.links.remove(from)) {
                     return None;
@@ -581,8 +591,10 @@ impl<M: Send + 'static> Drop for Context<M> {
         }
         let Some(extras) = self.extras.take() else { return };
         let system = self.system();
-        for armed in extras.timers.values() {
+        for armed in extras.timers.into_values() {
             system.timers().cancel(armed.key);
+            // One by one: a panic in a drop that runs because of another one would end the program.
+            current::contain(system.inner(), Some(self.pid()), || drop(armed.due));
         }
         for (monitor, pid) in &extras.monitors {
             if let Some(target) = system.inner().table().get(*pid) {

@@ -11,6 +11,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once, Weak};
+use std::task::Waker;
 
 use foundation_env::sync::thread_local;
 use foundation_types::{ExitReason, PanicReport, Pid};
@@ -94,11 +95,15 @@ pub(crate) fn enter<R>(
     record: &mut Option<Arc<dyn AnyRecord>>,
     f: impl FnOnce() -> R,
 ) -> (std::thread::Result<R>, Graveyard) {
-    let (graves, shown) = THREAD.with(|thread| {
+    let entered = THREAD.try_with(|thread| {
         let mut thread = thread.borrow_mut();
         std::mem::swap(&mut thread.record, record);
         (thread.graveyard.len(), thread.show())
     });
+    // A runtime in a thread's storage may outlive ours there: its processes then end without being current.
+    let Ok((graves, shown)) = entered else {
+        return (catch_unwind(AssertUnwindSafe(f)), Graveyard::default());
+    };
     if !shown {
         enlist();
     }
@@ -125,12 +130,12 @@ fn enlist() {
 
 /// The process that is being polled on this thread.
 pub(crate) fn record() -> Option<Arc<dyn AnyRecord>> {
-    THREAD.with(|thread| thread.borrow().record.clone())
+    THREAD.try_with(|thread| thread.borrow().record.clone()).ok()?
 }
 
 /// The pid of the process that is being polled on this thread.
 pub(crate) fn pid() -> Option<Pid> {
-    THREAD.with(|thread| thread.borrow().record.as_ref().map(|record| record.pid()))
+    THREAD.try_with(|thread| thread.borrow().record.as_ref().map(|record| record.pid())).ok()?
 }
 
 /// Keeps a dropped port until the poll is over; gives it back when no process is being polled.
@@ -147,33 +152,57 @@ pub(crate) fn bury<P: Abandoned + 'static>(port: Arc<P>) -> Option<Arc<P>> {
 }
 
 /// Takes the report of the panic that just unwound on this thread.
-pub(crate) fn take_panic() -> Option<PanicReport> {
-    THREAD.with(|thread| thread.borrow_mut().panic.take())
+fn take_panic() -> Option<PanicReport> {
+    THREAD.try_with(|thread| thread.borrow_mut().panic.take()).ok()?
+}
+
+/// Runs user code that must not disturb what it is called from: drops, hooks and wakers. A panic in it is
+/// counted and kept for operators, under the process that is current or `system`'s.
+pub(crate) fn contain(system: &SystemInner, process: Option<Pid>, f: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
+        system.note_contained_panic(process, panic_report(panic));
+    }
+}
+
+/// Wakes whoever waits, whose waker is a stranger's code and may panic.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        note_contained_panic(panic);
+    }
 }
 
 /// Drops what a panic carried. That is a value of the user's too: its drop may panic, and what this
 /// second panic carries is leaked, or it would never end.
-pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        note_contained_panic();
+        let report = take_panic();
+        if let (Some(record), Some(report)) = (record(), report) {
+            record.identity().system.inner().note_contained_panic(Some(record.pid()), report);
+        }
         Box::leak(second);
     }
 }
 
-/// What a panic says as an exit reason. The report that the hook left may be of an earlier panic, which
-/// the user's code caught itself; then the payload is all there is.
+/// What a panic says as an exit reason.
 pub(crate) fn panic_reason(payload: Box<dyn Any + Send>) -> ExitReason {
+    ExitReason::panic(panic_report(payload))
+}
+
+/// What is known of a panic. The report that the hook left may be of an earlier one, which the user's code
+/// caught itself; then the payload is all there is.
+fn panic_report(payload: Box<dyn Any + Send>) -> PanicReport {
     let message = payload_text(&*payload);
     let report = take_panic().filter(|report| report.message == message);
     discard(payload);
-    ExitReason::panic(report.unwrap_or(PanicReport { message, location: None, backtrace: None }))
+    report.unwrap_or(PanicReport { message, location: None, backtrace: None })
 }
 
-/// Counts a panic that was kept from ending anything, and forgets its report.
-pub(crate) fn note_contained_panic() {
-    drop(take_panic());
+/// Keeps what is known of a panic that was kept from ending anything; without a current process it is
+/// only kept from spreading, and the hook has told standard error.
+pub(crate) fn note_contained_panic(payload: Box<dyn Any + Send>) {
+    let report = panic_report(payload);
     if let Some(record) = record() {
-        record.identity().system.inner().note_contained_panic();
+        record.identity().system.inner().note_contained_panic(Some(record.pid()), report);
     }
 }
 

@@ -3,7 +3,8 @@
 //! # States
 //!
 //! Running, Exiting (the reason is decided, `terminate` may run), Dying (no new exit hooks), Dead.
-//! The bits are in the state word of the [record](crate::record); only this file sets them.
+//! The bits are in the state word of the [record](crate::record). Only this file sets them, but for
+//! Exiting, which the loop sets before it runs `terminate`.
 //!
 //! # Steps
 //!
@@ -37,20 +38,18 @@
 //! that was never polled end in it from the guard's drop.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
-use foundation_types::{ExitReason, Pid};
+use foundation_types::{ExitReason, HookId, Pid};
 
 use crate::current::{self, Graveyard};
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::hook::{Exited, Hook};
-use crate::lane::Lane;
 use crate::monitor::{Down, Monitors, Watcher};
-use crate::record::{AnyRecord, RoomWaiter, state};
+use crate::record::{AnyRecord, Rare, RoomWaiter, state};
 use crate::reply::Reply;
 use crate::signal::SystemMessage;
 use crate::system::SystemInner;
@@ -113,12 +112,14 @@ impl Drop for ExitGuard {
 
 /// Everything that step 5 takes out of the record.
 struct Estate {
-    urgent: Lane<SystemMessage>,
-    stamped: Lane<(u64, SystemMessage)>,
     monitors: Monitors,
     links: Vec<Pid>,
     waiters: VecDeque<RoomWaiter>,
     acknowledgements: VecDeque<(u64, Reply<()>)>,
+    /// What is left of the rare parts: system messages that nobody handles any more, a trace.
+    rare: Option<Box<Rare>>,
+    /// The last waker may own the whole task.
+    waker: Option<Waker>,
 }
 
 fn conclude(
@@ -134,7 +135,7 @@ fn conclude(
     let mut drop_body = Some(drop_body);
     let mut drop_body = move || {
         if let Some(drop_body) = drop_body.take() {
-            contain(&system, drop_body);
+            contain(&system, record, drop_body);
         }
     };
     let system = Arc::clone(record.identity().system.inner());
@@ -150,11 +151,12 @@ fn conclude(
             tell_monitors(&system, record.identity().pid, reason, monitors);
         }
         if fault::planted("dead_before_hooks") {
+            let hooks = take_hooks(record);
             let estate = publish(record, reason.clone());
-            run_hooks(record, &system, reason);
+            run_hooks(record, &system, reason, hooks);
             settle(record, &system, reason, estate);
         } else {
-            run_hooks(record, &system, reason);
+            run_hooks(record, &system, reason, take_hooks(record));
         }
     });
 
@@ -166,6 +168,7 @@ fn conclude(
     if let Some(closed_early) = closed_early {
         estate.monitors = closed_early;
     }
+    system.begin_settling();
     let freed = system.table().remove(record.identity().pid);
     drop(freed);
     // First of all, so that whoever is told of a crash finds its report.
@@ -177,22 +180,30 @@ fn conclude(
         let (_, graveyard) = current::enter(&mut me, drop_body);
         graveyard.fail_all();
     }
+    system.end_settling();
 }
 
-/// Steps 3 and 4.
-fn run_hooks(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason) {
-    let hooks: Vec<Hook> = record.locked(|control| {
+/// Step 3.
+fn take_hooks(record: &dyn AnyRecord) -> Vec<(HookId, Hook)> {
+    record.locked(|control| {
         record.own().state.fetch_or(state::DYING, Ordering::AcqRel);
-        control.rare.as_mut().map_or_else(Vec::new, |rare| {
-            std::mem::take(&mut rare.hooks).into_iter().map(|(_, hook)| hook).collect()
-        })
-    });
+        control.rare.as_mut().map(|rare| std::mem::take(&mut rare.hooks)).unwrap_or_default()
+    })
+}
+
+/// Step 4.
+fn run_hooks(
+    record: &dyn AnyRecord,
+    system: &SystemInner,
+    reason: &ExitReason,
+    hooks: Vec<(HookId, Hook)>,
+) {
     if hooks.is_empty() {
         return;
     }
     let exited = Exited { pid: record.pid(), reason: reason.clone() };
-    for hook in hooks.into_iter().rev() {
-        contain(system, || hook(&exited));
+    for (_, hook) in hooks.into_iter().rev() {
+        contain(system, record, || hook(&exited));
     }
 }
 
@@ -201,18 +212,15 @@ fn publish(record: &dyn AnyRecord, reason: ExitReason) -> Estate {
     record.locked(|control| {
         control.exit = Some(Arc::new(reason));
         record.own().state.fetch_or(state::DEAD, Ordering::AcqRel);
-        let links = std::mem::take(&mut control.links).to_vec();
         let mut estate = Estate {
-            urgent: Lane::default(),
-            stamped: Lane::default(),
             monitors: Monitors::default(),
-            links,
+            links: std::mem::take(&mut control.links).to_vec(),
             waiters: VecDeque::new(),
             acknowledgements: VecDeque::new(),
+            rare: control.rare.take(),
+            waker: control.waker.take(),
         };
-        if let Some(rare) = &mut control.rare {
-            estate.urgent = std::mem::take(&mut rare.urgent);
-            estate.stamped = std::mem::take(&mut rare.stamped);
+        if let Some(rare) = &mut estate.rare {
             estate.monitors = std::mem::take(&mut rare.monitors);
             estate.waiters = rare.take_waiters();
             estate.acknowledgements = std::mem::take(&mut rare.acknowledgements);
@@ -228,9 +236,19 @@ fn settle(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, est
         waiter.wake();
     }
     // Their ports, and those inside messages, fail as they are dropped.
-    contain(system, || drop(estate.acknowledgements));
-    contain(system, || drop((estate.urgent, estate.stamped)));
-    let undelivered = record.drop_messages(&mut |drop| contain(system, drop));
+    // One by one: a panic in a drop that runs because of another one would end the program.
+    for acknowledgement in estate.acknowledgements {
+        contain(system, record, || drop(acknowledgement));
+    }
+    if let Some(rare) = estate.rare {
+        let stamped = rare.stamped.into_iter().map(|(_, message)| message);
+        for message in rare.urgent.into_iter().chain(stamped) {
+            contain(system, record, || drop(message));
+        }
+        drop(rare.trace);
+    }
+    let undelivered = record.drop_messages(&mut |drop| contain(system, record, drop));
+    contain(system, record, || drop(estate.waker));
     if undelivered > 0 && !fault::planted("dead_letter_uncounted") {
         system.note_dead_letters(DeadLetter::new(
             identity,
@@ -241,6 +259,9 @@ fn settle(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, est
     }
     for peer in estate.links {
         if let Some(peer) = system.table().get(peer) {
+            if identity.parent == Some(peer.pid()) {
+                peer.locked(|control| control.note_child_exit(identity.pid, reason));
+            }
             let message = SystemMessage::LinkExit { from: identity.pid, reason: reason.clone() };
             drop(peer.push_system(message));
         }
@@ -265,11 +286,7 @@ fn tell_monitors(system: &SystemInner, pid: Pid, reason: &ExitReason, monitors: 
     }
 }
 
-/// Runs user code that must not stop the protocol; a panic in it is counted.
-fn contain(system: &SystemInner, f: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
-        current::discard(panic);
-        drop(current::take_panic());
-        system.note_contained_panic();
-    }
+/// Runs user code that must not stop the protocol.
+fn contain(system: &SystemInner, record: &dyn AnyRecord, f: impl FnOnce()) {
+    current::contain(system, Some(record.pid()), f);
 }

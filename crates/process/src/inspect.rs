@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_env::sync::atomic::Ordering;
-use foundation_types::{ExitReason, Instant, Pid};
+use foundation_types::{ExitReason, Instant, PanicReport, Pid};
 
 use crate::deadlock;
 use crate::record::{AnyRecord, Identity, state};
@@ -55,6 +55,8 @@ pub struct ProcessInfo {
     pub links: Vec<Pid>,
     /// Monitors that others hold on it.
     pub monitors: usize,
+    /// The newest ends of its linked children, oldest first; eight at most.
+    pub child_exits: Vec<(Pid, ExitReason)>,
     /// The process that its handler waits for.
     pub waiting_on: Option<Pid>,
     /// It was asked to die and has not yielded yet.
@@ -89,6 +91,19 @@ pub struct CrashReport {
     pub handled: u64,
     /// Its parent and the parent's parents, nearest first, up to the first dead one.
     pub ancestors: Vec<Pid>,
+    /// When, on the system's clock.
+    pub at: Instant,
+}
+
+/// A panic of user code that was kept from ending anything: in a drop, a waker, an exit hook or a `terminate`
+/// hook.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ContainedPanic {
+    /// The process on whose behalf the code ran.
+    pub process: Option<Pid>,
+    /// What it said, and where.
+    pub report: PanicReport,
     /// When, on the system's clock.
     pub at: Instant,
 }
@@ -153,9 +168,11 @@ pub(crate) fn info(system: &SystemInner, record: &dyn AnyRecord) -> ProcessInfo 
     let identity = record.identity();
     let own = record.own();
     let word = own.state.load(Ordering::Acquire);
-    let (links, monitors) = record.locked(|control| {
-        let monitors = control.rare.as_ref().map_or(0, |rare| rare.monitors.len());
-        (control.links.to_vec(), monitors)
+    let (links, monitors, child_exits) = record.locked(|control| {
+        let rare = control.rare.as_ref();
+        let monitors = rare.map_or(0, |rare| rare.monitors.len());
+        let child_exits = rare.map(|rare| rare.child_exits.iter().cloned().collect());
+        (control.links.to_vec(), monitors, child_exits.unwrap_or_default())
     });
     let state = match word {
         word if word & (state::EXITING | state::DYING | state::DEAD) != 0 => ProcessState::Exiting,
@@ -175,6 +192,7 @@ pub(crate) fn info(system: &SystemInner, record: &dyn AnyRecord) -> ProcessInfo 
         message: record.current_message(),
         links,
         monitors,
+        child_exits,
         waiting_on: deadlock::unpack(own.waiting_on.load(Ordering::Relaxed), identity.pid.node())
             .map(|(pid, _)| pid),
         kill_pending: word & state::KILL != 0,

@@ -61,7 +61,9 @@ pub use dead_letter::{DeadLetter, DeadLetterCause};
 pub use delivery::{BROADCAST_MAX, BroadcastError, Delivery, DeliveryOutcome, Rule};
 pub use error::{CallError, SendError, TrySendError};
 pub use hook::{Exited, Held, HookError};
-pub use inspect::{Counts, CrashReport, DeadlockReport, ProcessInfo, ProcessState, TopBy};
+pub use inspect::{
+    ContainedPanic, Counts, CrashReport, DeadlockReport, ProcessInfo, ProcessState, TopBy,
+};
 pub use monitor::{Down, Monitor};
 pub use process::{Outcome, Process};
 pub use reply::Reply;

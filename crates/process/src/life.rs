@@ -86,8 +86,7 @@ fn start<'a, P: Process>(
 fn inspect<P: Process>(process: &P, reply: Reply<String>) {
     let text = catch_unwind(AssertUnwindSafe(|| process.inspect()));
     reply.send(text.unwrap_or_else(|panic| {
-        current::discard(panic);
-        drop(current::take_panic());
+        current::note_contained_panic(panic);
         "inspect panicked".to_owned()
     }));
 }
@@ -104,6 +103,7 @@ async fn terminate<P: Process>(
         None => Deadline::NEVER,
     };
     let mut expiry = Expiry::new(system.timers(), deadline);
+    let own = context.pid();
     let hook = Step::inline(async {
         process.terminate(reason, context).await;
         Ok(())
@@ -116,7 +116,11 @@ async fn terminate<P: Process>(
     .await;
     match done {
         Some(None) => {}
-        Some(Some(_panic)) => system.inner().note_contained_panic(),
+        Some(Some(panic)) => {
+            if let ExitReason::Panic(report) = *panic {
+                system.inner().note_contained_panic(Some(own), (*report).clone());
+            }
+        }
         None => system.inner().note_terminate_overrun(),
     }
 }
@@ -141,8 +145,7 @@ impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
         let value = self.0.take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-            current::discard(panic);
-            current::note_contained_panic();
+            current::note_contained_panic(panic);
         }
     }
 }
@@ -168,8 +171,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut handler = this.project().handler;
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler.set(Handler::Done))) {
-                current::discard(panic);
-                current::note_contained_panic();
+                current::note_contained_panic(panic);
             }
         }
     }

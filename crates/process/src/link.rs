@@ -82,23 +82,37 @@ impl Links {
     }
 }
 
-/// Enters `peer` on both sides; answers with the peer's exit reason when it is dead, and the
-/// caller's side stands until its signal is handled.
+/// What became of an attempt to link.
+pub(crate) enum Placed {
+    Linked,
+    /// The peer is dead: the caller's side stands until this signal is handled.
+    Dead(ExitReason),
+    /// The peer has as many links as it may have; no side stands.
+    Full,
+}
+
+/// Enters the link on both sides.
 pub(crate) fn place(
     own: &dyn AnyRecord,
     peer: Option<&Arc<dyn AnyRecord>>,
     peer_pid: Pid,
-) -> Result<(), ExitReason> {
+    links_max: usize,
+) -> Placed {
     let own_pid = own.pid();
     own.locked(|control| control.links.insert(peer_pid));
     let Some(peer) = peer else {
-        return Err(ExitReason::NoProcess);
+        return Placed::Dead(ExitReason::NoProcess);
     };
-    let dead = peer.locked(|control| {
-        if control.exit.is_none() {
+    let placed = peer.locked(|control| match control.exit.as_deref() {
+        Some(reason) => Placed::Dead(reason.clone()),
+        None if control.links.len() >= links_max => Placed::Full,
+        None => {
             control.links.insert(own_pid);
+            Placed::Linked
         }
-        control.exit.as_deref().cloned()
     });
-    dead.map_or(Ok(()), Err)
+    if matches!(placed, Placed::Full) {
+        own.locked(|control| control.links.remove(peer_pid));
+    }
+    placed
 }

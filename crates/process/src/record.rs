@@ -12,7 +12,7 @@
 //!
 //! # The state word
 //!
-//! Three phase bits, set once each and never cleared, and five request bits.
+//! Three phase bits, set once each and never cleared, and six request bits.
 //!
 //! | bit | set by | meaning |
 //! |---|---|---|
@@ -24,8 +24,9 @@
 //! | `WAITERS` | a sender, under the lock | senders wait for room |
 //! | `SUSPENDED` | the process | user messages are not handled |
 //! | `WATCHED` | anybody, under the lock | a trace or an acknowledgement wants each step |
+//! | `GIVE_WAY` | the watchdog | its messages have kept a thread for too long |
 //!
-//! A running process without requests has the word 0, so its loop tests one relaxed load.
+//! A running process without requests has the word 0, so its loop tests one load.
 //!
 //! # The bound
 //!
@@ -67,6 +68,7 @@ pub(crate) mod state {
     pub(crate) const WAITERS: u32 = 1 << 5;
     pub(crate) const SUSPENDED: u32 = 1 << 6;
     pub(crate) const WATCHED: u32 = 1 << 7;
+    pub(crate) const GIVE_WAY: u32 = 1 << 8;
 }
 
 /// The kind before the first message: past every list of kinds, so that the message type is shown.
@@ -117,12 +119,16 @@ pub(crate) struct Rare {
     pub(crate) stamped: Lane<(u64, SystemMessage)>,
     /// Orders from outside among them; see [`ORDERS_MAX`].
     orders: u32,
+    /// It was told to stop: one such order is enough, and never refused.
+    stops: bool,
     pub(crate) monitors: Monitors,
     pub(crate) hooks: Vec<(HookId, Hook)>,
     pub(crate) acknowledgements: VecDeque<(u64, Reply<()>)>,
     pub(crate) trace: Option<Arc<TraceRing>>,
     waiters: VecDeque<RoomWaiter>,
     next_ticket: u64,
+    /// The newest ends of linked children, oldest first, for operators.
+    pub(crate) child_exits: VecDeque<(Pid, ExitReason)>,
 }
 
 /// The part under the lock that does not depend on the message type.
@@ -138,7 +144,7 @@ pub(crate) struct Control {
     parked: bool,
     /// Somebody waits for room.
     crowded: bool,
-    waker: Option<Waker>,
+    pub(crate) waker: Option<Waker>,
     pub(crate) links: Links,
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -146,6 +152,18 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_with(Box::default)
+    }
+
+    /// Keeps the end of a linked child, and forgets the oldest.
+    pub(crate) fn note_child_exit(&mut self, child: Pid, reason: &ExitReason) {
+        if self.exit.is_some() {
+            return;
+        }
+        let exits = &mut self.rare().child_exits;
+        if exits.len() >= CHILD_EXITS_MAX {
+            exits.pop_front();
+        }
+        exits.push_back((child, reason.clone()));
     }
 
     /// Whether one more message fits, counting reserved room as taken.
@@ -201,10 +219,21 @@ pub(crate) enum Refusal<M> {
     Dead(M),
 }
 
-/// Exit signals, stops and operators' questions that may wait for one process. Links, monitors and
+/// Exit signals and operators' questions that may wait for one process, beside one stop. Links, monitors and
 /// timers are bounded where they are made; for these there is no such place, and a process whose
 /// handler does not yield takes none of them.
 pub(crate) const ORDERS_MAX: u32 = 1024;
+
+/// Ends of children that a process is remembered with: enough to see a pattern, few enough to read.
+const CHILD_EXITS_MAX: usize = 8;
+
+/// What becomes of an order.
+enum Admission {
+    Go,
+    /// One like it waits already.
+    Known,
+    Full,
+}
 
 /// What the consumer found.
 pub(crate) enum Taken<M> {
@@ -252,19 +281,27 @@ impl dyn AnyRecord + '_ {
 
     /// Queues an order from outside; refuses it when too many wait.
     pub(crate) fn push_order(&self, message: SystemMessage) -> Result<(), Refusal<SystemMessage>> {
-        let full = self.locked(|control| {
+        let (counts, stops) =
+            (message.is_order(), matches!(message, SystemMessage::Shutdown { .. }));
+        let admission = self.locked(|control| {
             if control.exit.is_some() {
-                return false;
+                return Admission::Go;
             }
             let rare = control.rare();
-            let full = rare.orders >= ORDERS_MAX;
-            rare.orders += u32::from(!full);
-            full
+            if counts && rare.orders >= ORDERS_MAX {
+                return Admission::Full;
+            }
+            if stops && std::mem::replace(&mut rare.stops, true) {
+                return Admission::Known;
+            }
+            rare.orders += u32::from(counts);
+            Admission::Go
         });
-        if full {
-            return Err(Refusal::Full(message));
+        match admission {
+            Admission::Go => self.push_system(message).map_err(Refusal::Dead),
+            Admission::Known => Ok(()),
+            Admission::Full => Err(Refusal::Full(message)),
         }
-        self.push_system(message).map_err(Refusal::Dead)
     }
 
     pub(crate) fn exit_reason(&self) -> Option<ExitReason> {

@@ -59,7 +59,7 @@ impl<T> Slot<T> {
         };
         drop(caller);
         if let Some(waker) = waker {
-            waker.wake();
+            current::wake(waker);
         }
         None
     }

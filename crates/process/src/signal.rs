@@ -39,6 +39,8 @@ pub(crate) enum SystemMessage {
     Down { monitor: MonitorId, pid: Pid, reason: ExitReason },
     /// The supervisor or the system asks for an orderly stop.
     Shutdown { reason: ExitReason },
+    /// The system stops: end in order after what was accepted before.
+    Drain,
     /// A timer of this process fired.
     Timer(TimerId),
     /// Handle no user message until `Resume`.
@@ -55,12 +57,18 @@ impl SystemMessage {
     /// DOWN and exit signals are not: nothing that a process sent before its death may arrive
     /// after the news of its death.
     pub(crate) fn jumps_queue(&self) -> bool {
-        !matches!(self, Self::LinkExit { .. } | Self::ExitSignal { .. } | Self::Down { .. })
+        !matches!(
+            self,
+            Self::LinkExit { .. } | Self::ExitSignal { .. } | Self::Down { .. } | Self::Drain
+        )
     }
 
     /// Whether it comes from outside and is bounded by number.
     pub(crate) fn is_order(&self) -> bool {
-        !matches!(self, Self::LinkExit { .. } | Self::Down { .. } | Self::Timer(_))
+        !matches!(
+            self,
+            Self::LinkExit { .. } | Self::Down { .. } | Self::Timer(_) | Self::Shutdown { .. }
+        )
     }
 
     /// A short name for traces.
@@ -70,6 +78,7 @@ impl SystemMessage {
             Self::ExitSignal { .. } => "exit signal",
             Self::Down { .. } => "DOWN",
             Self::Shutdown { .. } => "shutdown",
+            Self::Drain => "drain",
             Self::Timer(_) => "timer",
             Self::Suspend(_) => "suspend",
             Self::Resume(_) => "resume",

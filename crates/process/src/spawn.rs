@@ -37,6 +37,14 @@ pub enum SpawnError {
     /// The process it was to be linked to is dead.
     #[error("the process {0} it was to be linked to is dead")]
     NoParent(Pid),
+    /// The process it was to be linked to has as many links as it may have.
+    #[error("the process {parent} it was to be linked to already has {limit} links")]
+    TooManyLinks {
+        /// The process it was to be linked to.
+        parent: Pid,
+        /// [`Limits::links_per_process_max`](crate::Limits).
+        limit: usize,
+    },
 }
 
 /// Why a process did not start.
@@ -161,12 +169,14 @@ impl<P: Process> Spawn<P> {
             guard.conclude(&ExitReason::SHUTDOWN, Graveyard::default(), || ());
             return Err(SpawnError::ShuttingDown);
         }
-        if let Some(parent) = link
-            && !join_parent(inner.table().get(parent).as_deref(), pid)
-        {
-            // It never ran, so its end is no crash.
-            guard.conclude(&ExitReason::SHUTDOWN, Graveyard::default(), || ());
-            return Err(SpawnError::NoParent(parent));
+        if let Some(parent) = link {
+            let limit = inner.limits().links_per_process_max;
+            let joined = join_parent(inner.table().get(parent).as_deref(), parent, pid, limit);
+            if let Err(error) = joined {
+                // It never ran, so its end is no crash.
+                guard.conclude(&ExitReason::SHUTDOWN, Graveyard::default(), || ());
+                return Err(error);
+            }
         }
         let body = live(self.process, Context::new(Arc::clone(&record), started));
         inner.env().spawn(ProcessFuture::new(body, guard));
@@ -185,16 +195,23 @@ impl<P: Process> KindOf<P> {
     };
 }
 
-/// Enters the child in its parent's links, unless the parent is dead.
-fn join_parent(parent: Option<&dyn AnyRecord>, child: Pid) -> bool {
-    parent.is_some_and(|parent| {
-        parent.locked(|control| {
-            let alive = control.exit.is_none();
-            if alive {
-                control.links.insert(child);
-            }
-            alive
-        })
+/// Enters the child in its parent's links.
+fn join_parent(
+    record: Option<&dyn AnyRecord>,
+    parent: Pid,
+    child: Pid,
+    limit: usize,
+) -> Result<(), SpawnError> {
+    let Some(record) = record else { return Err(SpawnError::NoParent(parent)) };
+    record.locked(|control| {
+        if control.exit.is_some() {
+            return Err(SpawnError::NoParent(parent));
+        }
+        if control.links.len() >= limit {
+            return Err(SpawnError::TooManyLinks { parent, limit });
+        }
+        control.links.insert(child);
+        Ok(())
     })
 }
 

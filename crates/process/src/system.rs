@@ -10,7 +10,7 @@ use std::time::Duration;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use foundation_env::{Background, Env};
-use foundation_types::{Deadline, ExitReason, HookId, MonitorId, NodeId, Pid};
+use foundation_types::{Deadline, ExitReason, HookId, MonitorId, NodeId, PanicReport, Pid};
 
 use crate::address::Address;
 use crate::current;
@@ -18,7 +18,9 @@ use crate::dead_letter::{DeadLetter, Log};
 use crate::deadlock::Cycle;
 use crate::error::CallError;
 use crate::hook::{self, Exited, HookError};
-use crate::inspect::{self, Counts, CrashReport, DeadlockReport, ProcessInfo, TopBy};
+use crate::inspect::{
+    self, ContainedPanic, Counts, CrashReport, DeadlockReport, ProcessInfo, TopBy,
+};
 use crate::monitor::Monitor;
 use crate::process::Process;
 use crate::record::{AnyRecord, Record, Refusal};
@@ -39,8 +41,8 @@ pub struct Limits {
     /// Monitors that one process holds; 1,048,576 by default, since a supervisor of every process
     /// must be able to watch them all.
     pub monitors_per_process_max: usize,
-    /// Links with which a process makes no further one; 1,048,576 by default. Those that others made
-    /// count, and are not refused.
+    /// Links of one process, whoever made them; 1,048,576 by default. A link counts until its exit signal
+    /// has been handled.
     pub links_per_process_max: usize,
     /// Timers of one process; 65,536 by default.
     pub timers_per_process_max: usize,
@@ -75,7 +77,7 @@ pub struct Troubles {
     pub stalls: u64,
     /// Cycles of waits.
     pub deadlocks: u64,
-    /// Panics in drops, exit hooks and `terminate` hooks, which end nothing.
+    /// Panics in drops, wakers, exit hooks and `terminate` hooks, which end nothing.
     pub contained_panics: u64,
     /// `terminate` hooks that were cut off at the end of their budget.
     pub terminate_overruns: u64,
@@ -93,7 +95,9 @@ pub(crate) struct SystemInner {
     dead_letters: Log<DeadLetter>,
     stalls: Log<Stall>,
     deadlocks: Log<DeadlockReport>,
-    contained_panics: AtomicU64,
+    contained_panics: Log<ContainedPanic>,
+    /// Processes that are Dead and whose messages and news are still under way.
+    settling: AtomicU64,
     terminate_overruns: AtomicU64,
     workers: Workers,
     watchdog: OnceLock<Option<Mutex<Background>>>,
@@ -165,8 +169,18 @@ impl SystemInner {
         });
     }
 
-    pub(crate) fn note_contained_panic(&self) {
-        self.contained_panics.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn note_contained_panic(&self, process: Option<Pid>, report: PanicReport) {
+        self.contained_panics.push(ContainedPanic { process, report, at: self.env.now() });
+    }
+
+    /// A process is about to leave the table, and others have not yet learned of its death.
+    pub(crate) fn begin_settling(&self) {
+        self.settling.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The end of [`SystemInner::begin_settling`].
+    pub(crate) fn end_settling(&self) {
+        self.settling.fetch_sub(1, Ordering::AcqRel);
     }
 
     pub(crate) fn note_terminate_overrun(&self) {
@@ -236,7 +250,8 @@ impl System {
                 dead_letters: Log::new(log_entries_max),
                 stalls: Log::new(log_entries_max),
                 deadlocks: Log::new(log_entries_max),
-                contained_panics: AtomicU64::new(0),
+                contained_panics: Log::new(log_entries_max),
+                settling: AtomicU64::new(0),
                 terminate_overruns: AtomicU64::new(0),
                 workers: Workers::default(),
                 watchdog: OnceLock::new(),
@@ -342,8 +357,7 @@ impl System {
     /// Asks a process to stop: it finishes its current handler and runs its `terminate` hook,
     /// ahead of messages that wait.
     ///
-    /// Returns false when there is no such process, or when 1,024 orders wait for it already because
-    /// its handler does not yield: kill it.
+    /// Returns false when there is no such process. If it has been told before, the first reason stands.
     pub fn stop(&self, pid: Pid, reason: ExitReason) -> bool {
         self.push(pid, SystemMessage::Shutdown { reason })
     }
@@ -517,6 +531,11 @@ impl System {
         self.inner.deadlocks.read().0
     }
 
+    /// The newest panics that were kept from ending anything, oldest first.
+    pub fn contained_panics(&self) -> Vec<ContainedPanic> {
+        self.inner.contained_panics.read().0
+    }
+
     /// How many of each there ever were.
     pub fn troubles(&self) -> Troubles {
         Troubles {
@@ -524,7 +543,7 @@ impl System {
             dead_letters: self.inner.dead_letters.read().1,
             stalls: self.inner.stalls.read().1,
             deadlocks: self.inner.deadlocks.read().1,
-            contained_panics: self.inner.contained_panics.load(Ordering::Relaxed),
+            contained_panics: self.inner.contained_panics.read().1,
             terminate_overruns: self.inner.terminate_overruns.load(Ordering::Relaxed),
         }
     }
@@ -547,9 +566,13 @@ pub struct ShutdownReport {
 const KILL_GRACE: Duration = Duration::from_secs(1);
 
 impl System {
-    /// Stops everything: no process is spawned any more, top-level processes are stopped one after
-    /// the other, newest first (supervisors stop their children in order), and at the deadline
-    /// whatever still lives is killed. Messages that wait are not handled: they become dead letters.
+    /// Stops everything: no process is spawned any more, and top-level processes are stopped one after
+    /// the other, newest first; supervisors stop their children in order. Each first handles what it has
+    /// accepted so far; what comes later becomes dead letters.
+    ///
+    /// A process that does not stop is killed, so that it does not keep the others from stopping in order:
+    /// the last one has until the deadline, each before it at most half of the time that is left. At the
+    /// deadline whatever still lives is killed.
     ///
     /// Not for a process of this system: it would wait for its own end until the deadline.
     ///
@@ -559,6 +582,7 @@ impl System {
     pub async fn shutdown(&self, deadline: Deadline) -> ShutdownReport {
         self.inner.closing.store(true, Ordering::Release);
         let mut stopped = 0;
+        let mut killed = Vec::new();
         // Again until none is left: children of a process that is no supervisor become top-level
         // processes by its end, and they too may stop in order until the deadline.
         'orderly: loop {
@@ -566,30 +590,74 @@ impl System {
             if roots.is_empty() {
                 break;
             }
+            let mut left = roots.len();
             for pid in roots {
-                let mut monitor = self.monitor(pid);
-                self.stop(pid, ExitReason::SHUTDOWN);
-                if self.before(deadline, &mut monitor).await.is_err() {
+                left -= 1;
+                let until = if left == 0 { deadline } else { self.half_way_to(deadline) };
+                if self.drain(pid, until).await {
+                    stopped += 1;
+                } else if self.kill_and_wait(pid, &mut killed).await.is_err()
+                    || deadline.has_passed(self.env().now())
+                {
                     break 'orderly;
                 }
-                stopped += 1;
             }
         }
-        let mut killed = Vec::new();
         let mut monitors = Vec::new();
         for record in self.living() {
-            killed.push(record.pid());
+            if !killed.contains(&record.pid()) {
+                killed.push(record.pid());
+            }
             monitors.push(self.monitor(record.pid()));
             record.kill();
         }
-        let deadline = self.deadline(KILL_GRACE);
+        let grace = self.deadline(KILL_GRACE);
         for monitor in monitors {
-            if self.before(deadline, monitor).await.is_err() {
+            if self.before(grace, monitor).await.is_err() {
                 break;
             }
         }
+        self.wait_settled(grace).await;
         let stuck = self.processes();
         ShutdownReport { stopped, killed, stuck }
+    }
+
+    /// Asks a process to stop after what it has accepted; says whether it did before the deadline.
+    async fn drain(&self, pid: Pid, deadline: Deadline) -> bool {
+        let mut monitor = self.monitor(pid);
+        if !self.push(pid, SystemMessage::Drain) {
+            self.stop(pid, ExitReason::SHUTDOWN);
+        }
+        self.before(deadline, &mut monitor).await.is_ok()
+    }
+
+    /// Kills a process that did not stop; fails when it does not even die.
+    async fn kill_and_wait(&self, pid: Pid, killed: &mut Vec<Pid>) -> Result<(), Elapsed> {
+        let mut monitor = self.monitor(pid);
+        self.kill(pid);
+        killed.push(pid);
+        self.before(self.deadline(KILL_GRACE), &mut monitor).await.map(drop)
+    }
+
+    fn half_way_to(&self, deadline: Deadline) -> Deadline {
+        let now = self.env().now();
+        match deadline.instant() {
+            Some(at) => Deadline::after(now, at.saturating_duration_since(now) / 2),
+            None => deadline,
+        }
+    }
+
+    /// Waits until nobody is on the way to learn of a death any more: the dead are out of the table
+    /// before their letters and reports are written.
+    async fn wait_settled(&self, deadline: Deadline) {
+        while self.inner.settling.load(Ordering::Acquire) > 0 {
+            let now = self.env().now();
+            if deadline.has_passed(now) {
+                break;
+            }
+            // Another thread is at work for an instant; there is nobody who could wake us.
+            self.env().sleep_until(now.saturating_add(Duration::from_millis(1))).await;
+        }
     }
 
     /// The processes that are not dead. A dead one stays in the table until its thread has taken it

@@ -22,6 +22,7 @@ use foundation_env::sync::{Mutex, thread_local};
 use foundation_env::{Env, fault};
 use foundation_types::{Deadline, Instant, Pid, TimerId};
 
+use crate::current;
 use crate::signal::SystemMessage;
 use crate::table::Table;
 use crate::wheel::{Key, Wheel};
@@ -146,9 +147,11 @@ impl Timers {
         for shard in &self.shards {
             shard.wheel.lock().advance(now, &mut due);
         }
-        for fire in due {
-            match fire {
-                Fire::Wake(waker) => waker.wake(),
+        // Those of one thread in the order in which they were armed, also when the keeper is late.
+        due.sort_by_key(|due| due.order);
+        for due in due {
+            match due.payload {
+                Fire::Wake(waker) => current::wake(waker),
                 Fire::Process { pid, timer } => {
                     if let Some(record) = table.get(pid) {
                         drop(record.push_system(SystemMessage::Timer(timer)));

@@ -2,7 +2,9 @@
 //!
 //! Each runtime thread has a slot in which it notes the process it is polling and the number of
 //! the poll: two relaxed stores. A thread of the watchdog's own reads the slots every
-//! [`SAMPLE`]. A poll that is found twice has run for at least one sample: it is reported, once.
+//! [`SAMPLE`]. A poll that is found twice has run for at least one sample. If it handled messages
+//! meanwhile, none of them held the thread for long, but all together did: the process is asked to give way
+//! before the next. If not, one handler does not yield: it is reported, and once more when it is asked to die.
 //! The same samples estimate busy time: each one counts [`SAMPLE`] for the process it finds, so the
 //! estimate is statistical, and costs the process nothing.
 
@@ -74,45 +76,73 @@ impl Workers {
         slots.push(Arc::downgrade(slot));
     }
 
-    fn sample(&self) -> Vec<(u64, u64)> {
+    fn living(&self) -> Vec<Arc<WorkerSlot>> {
         let mut slots = self.slots.lock();
         slots.retain(|slot| slot.strong_count() > 0);
-        slots
-            .iter()
-            .map(|slot| {
-                slot.upgrade().map_or((0, 0), |slot| {
-                    (slot.process.load(Ordering::Relaxed), slot.poll.load(Ordering::Relaxed))
-                })
-            })
-            .collect()
+        slots.iter().filter_map(Weak::upgrade).collect()
     }
+}
+
+/// A poll that a thread was found in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Sample {
+    /// Tells threads apart: the address of the slot, which is compared and never followed.
+    thread: usize,
+    poll: u64,
+    process: u64,
+}
+
+impl Sample {
+    fn of(slot: &Arc<WorkerSlot>) -> Self {
+        Self {
+            thread: Arc::as_ptr(slot).addr(),
+            poll: slot.poll.load(Ordering::Relaxed),
+            process: slot.process.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What is remembered of a sample until the next one.
+#[derive(Clone, Copy)]
+struct Seen {
+    sample: Sample,
+    handled: u64,
+    /// It was reported, and whether it had been asked to die by then.
+    reported: Option<bool>,
 }
 
 /// The body of the watchdog's thread.
 pub(crate) fn watch(system: &Weak<SystemInner>, stop: &StopSignal) {
-    let mut seen: Vec<(u64, u64)> = Vec::new();
-    let mut reported: Vec<(u64, u64)> = Vec::new();
+    let mut seen: Vec<Seen> = Vec::new();
     while !stop.wait(SAMPLE) {
         let Some(system) = system.upgrade() else { return };
-        let now = system.workers().sample();
-        for sample in now.iter().filter(|(process, _)| *process != 0) {
-            let stuck = seen.contains(sample) && !reported.contains(sample);
-            note(&system, sample.0, stuck);
-            if stuck {
-                reported.push(*sample);
-            }
-        }
-        reported.retain(|sample| now.contains(sample));
-        seen = now;
+        let samples = system.workers().living().iter().map(Sample::of).collect::<Vec<_>>();
+        seen = samples
+            .into_iter()
+            .filter_map(|sample| {
+                let before = seen.iter().find(|seen| seen.sample == sample);
+                look(&system, sample, before)
+            })
+            .collect();
     }
 }
 
-fn note(system: &SystemInner, process: u64, stuck: bool) {
-    let Some((pid, _)) = deadlock::unpack(process, NodeId::LOCAL) else { return };
-    let Some(record) = system.table().get(pid) else { return };
-    record.own().busy_samples.fetch_add(1, Ordering::Relaxed);
-    if stuck {
-        let unkillable = record.own().state.load(Ordering::Relaxed) & state::KILL != 0;
+/// Judges one thread; none when it polls no process.
+fn look(system: &SystemInner, sample: Sample, before: Option<&Seen>) -> Option<Seen> {
+    let (pid, _) = deadlock::unpack(sample.process, NodeId::LOCAL)?;
+    let record = system.table().get(pid)?;
+    let own = record.own();
+    own.busy_samples.fetch_add(1, Ordering::Relaxed);
+    let handled = own.handled.load(Ordering::Relaxed);
+    let mut seen = Seen { sample, handled, reported: None };
+    let Some(before) = before else { return Some(seen) };
+    if before.handled != handled {
+        own.state.fetch_or(state::GIVE_WAY, Ordering::AcqRel);
+        return Some(seen);
+    }
+    let unkillable = own.state.load(Ordering::Relaxed) & state::KILL != 0;
+    seen.reported = Some(unkillable);
+    if before.reported != seen.reported {
         system.note_stall(Stall {
             pid,
             name: record.identity().name(),
@@ -121,4 +151,5 @@ fn note(system: &SystemInner, process: u64, stuck: bool) {
             unkillable,
         });
     }
+    Some(seen)
 }

@@ -26,12 +26,20 @@ pub(crate) struct Key {
 struct Entry<T> {
     payload: Option<T>,
     tick: u64,
+    sequence: u64,
     previous: u32,
     next: u32,
     /// Counts the uses of this place, so that a stale key finds nothing.
     stamp: u32,
     level: u8,
     slot: u8,
+}
+
+/// An entry whose time has come.
+pub(crate) struct Due<T> {
+    /// Its tick, and among those of one tick its place in the order in which they were made.
+    pub(crate) order: (u64, u64),
+    pub(crate) payload: T,
 }
 
 #[derive(Clone, Copy)]
@@ -43,6 +51,8 @@ struct Level {
 pub(crate) struct Wheel<T> {
     elapsed: u64,
     len: usize,
+    /// Entries ever made, to fire those of one tick in their order.
+    sequence: u64,
     free: u32,
     /// Above every stamp in use, so that an emptied and regrown slab revives no stale key.
     newest_stamp: u32,
@@ -55,6 +65,7 @@ impl<T> Wheel<T> {
         Self {
             elapsed: 0,
             len: 0,
+            sequence: 0,
             free: NIL,
             newest_stamp: 0,
             entries: Vec::new(),
@@ -72,12 +83,14 @@ impl<T> Wheel<T> {
         let fresh = Entry {
             payload: Some(payload),
             tick,
+            sequence: self.sequence,
             previous: NIL,
             next: NIL,
             stamp: 0,
             level: 0,
             slot: 0,
         };
+        self.sequence += 1;
         let index = self.free;
         let (index, stamp) = if let Some(entry) = self.entries.get_mut(index as usize) {
             self.free = entry.next;
@@ -129,8 +142,8 @@ impl<T> Wheel<T> {
         })
     }
 
-    /// Moves to `now` and puts every due payload into `due`.
-    pub(crate) fn advance(&mut self, now: u64, due: &mut Vec<T>) {
+    /// Moves to `now` and puts everything that is due into `due`, in no order.
+    pub(crate) fn advance(&mut self, now: u64, due: &mut Vec<Due<T>>) {
         while let Some(tick) = self.next_tick().filter(|tick| *tick <= now) {
             let shifted = |at: usize| SLOT_BITS * u32::try_from(at).unwrap_or(0);
             let Some(at) = self.levels.iter().position(|level| level.occupied != 0) else { break };
@@ -140,7 +153,8 @@ impl<T> Wheel<T> {
             while let Some(entry) = self.entries.get(index as usize) {
                 let following = entry.next;
                 if entry.tick <= tick {
-                    due.extend(self.release(index));
+                    let order = (entry.tick, entry.sequence);
+                    due.extend(self.release(index).map(|payload| Due { order, payload }));
                 } else {
                     self.link(index);
                 }

@@ -12,6 +12,7 @@ use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
 
 use super::{AnyRecord, Rare, Record, state};
+use crate::current;
 
 /// A sender that waits for room, in arrival order.
 pub(crate) struct RoomWaiter {
@@ -167,7 +168,7 @@ impl RoomWaiter {
 
     /// Tells the sender to look again. Called without the lock.
     pub(crate) fn wake(self) {
-        self.waker.wake();
+        current::wake(self.waker);
     }
 }
 

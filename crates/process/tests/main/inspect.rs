@@ -8,7 +8,7 @@ use foundation_process::{
 use foundation_types::{Deadline, ExitReason};
 
 use crate::subject::{
-    Event, Gate, Log, Order, Subject, act, ask, failure, poll_once, quiesce, simulate, start,
+    Event, Gate, Log, Order, Subject, act, ask, failure, poll_once, quiesce, simulate, start, stop,
 };
 
 #[test]
@@ -313,11 +313,55 @@ fn orders_to_a_process_that_does_not_yield_are_bounded() {
         let taken = (0..5_000).filter(|_| system.exit(pid, ExitReason::Normal)).count();
         assert_eq!(taken, 1024);
         assert_eq!(system.get_state(pid, Deadline::NEVER).await, Err(CallError::Full));
-        assert!(!system.stop(pid, ExitReason::SHUTDOWN));
         gate.open(1);
         quiesce(&system).await;
         assert!(system.exit(pid, ExitReason::Normal), "it has taken the others");
         assert!(system.get_state(pid, Deadline::NEVER).await.is_ok());
         assert!(system.kill(pid));
+    });
+}
+
+/// A stop used to be refused when 1,024 other orders waited, and whoever stopped the process then waited
+/// for its end in vain.
+///
+/// Guarantee M1
+#[test]
+fn a_stop_is_never_refused_and_one_is_enough() {
+    simulate(|system| async move {
+        let (log, gate) = (Log::default(), Gate::closed());
+        let process = start(&system, Subject::new(&log)).await;
+        let pid = process.pid();
+        process.try_send(gate.order()).unwrap();
+        quiesce(&system).await;
+        while system.exit(pid, ExitReason::Normal) {}
+        let first = ExitReason::shutdown_because("first");
+        for reason in [first.clone(), ExitReason::SHUTDOWN, ExitReason::SHUTDOWN] {
+            assert!(system.stop(pid, reason));
+        }
+        gate.open(1);
+        assert_eq!(system.monitor(pid).await.reason, first);
+    });
+}
+
+#[test]
+fn the_view_of_a_parent_names_the_newest_ends_of_its_children() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let parent = start(&system, Subject::new(&log).traps()).await;
+        let mut ends = Vec::new();
+        for n in 0..10 {
+            let child = system.process(Subject::new(&log)).parent(parent.pid()).linked();
+            let child = child.spawn().unwrap();
+            let reason = ExitReason::shutdown_because(format!("end {n}"));
+            ends.push((child.pid(), reason.clone()));
+            child.try_send(stop(reason)).unwrap();
+            system.monitor(child.pid()).await;
+        }
+        let stranger = start(&system, Subject::new(&log)).await;
+        let pid = stranger.pid();
+        ask(&parent, move |context| context.link(pid).unwrap()).await;
+        system.kill(pid);
+        quiesce(&system).await;
+        assert_eq!(system.info(parent.pid()).unwrap().child_exits, ends[2..]);
     });
 }

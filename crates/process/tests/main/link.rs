@@ -231,6 +231,16 @@ fn links_have_a_limit() {
             context.link(third).unwrap();
         })
         .await;
+        // A link counts for both, whoever makes it.
+        let (other, full) = (start(&system, Subject::new(&log)).await, process.pid());
+        ask(&other, move |context| {
+            let refused = context.link(full).unwrap_err();
+            assert_eq!((refused.pid, refused.limit), (full, 2));
+        })
+        .await;
+        assert_eq!(system.info(other.pid()).unwrap().links, []);
+        let child = system.process(Subject::new(&log)).parent(full).linked().spawn();
+        assert_eq!(child.unwrap_err(), SpawnError::TooManyLinks { parent: full, limit: 2 });
     });
 }
 

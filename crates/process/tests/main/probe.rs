@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use foundation_process::{Context, Outcome, Process, Reply, Signal, System};
 use foundation_testkit::wait_for;
-use foundation_types::ExitReason;
+use foundation_types::{ExitReason, Pid};
 
 use crate::subject::{Event, Log, Subject, act, ask, start, stop};
 
@@ -210,15 +210,17 @@ async fn nobody_takes_over_while_the_old_holder_runs_its_stop_hook() {
 async fn what_a_process_held_is_free_when_its_end_is_known() {
     let system = System::current();
     let token = Arc::new(Token::default());
-    let watcher_log = Log::default();
-    let watcher = start(&system, Subject::new(&watcher_log)).await;
+    let (downs, stale) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let looker =
+        Looker { token: Arc::clone(&token), downs: Arc::clone(&downs), stale: Arc::clone(&stale) };
+    let looker = system.spawn(looker).unwrap();
     let (free, seen) = (Arc::new(AtomicU64::new(0)), Arc::clone(&token));
     for n in 0..200 {
         let holder = start(&system, Subject::new(&Log::default())).await;
         let held = token.take().expect("the last round gave it back");
         ask(&holder, move |context| context.hold(held).is_ok()).await;
         let pid = holder.pid();
-        ask(&watcher, move |context| context.monitor(pid)).await.unwrap();
+        looker.call(|reply| (pid, reply)).await.unwrap();
         match n % 3 {
             0 => drop(system.kill(pid)),
             1 => drop(system.stop(pid, ExitReason::SHUTDOWN)),
@@ -232,6 +234,41 @@ async fn what_a_process_held_is_free_when_its_end_is_known() {
             }
         }
         free.fetch_add(u64::from(!seen.taken.load(Ordering::Acquire)), Ordering::Relaxed);
+        // The token is taken again only when the looker has looked.
+        let deadline = system.deadline(Duration::from_secs(10));
+        wait_for(system.env(), "the DOWN", deadline, || {
+            if downs.load(Ordering::Acquire) > n { Ok(()) } else { Err("none yet") }
+        })
+        .await;
     }
     assert_eq!(free.load(Ordering::Relaxed), 200);
+    assert_eq!(stale.load(Ordering::Relaxed), 0, "still held in the handler of a DOWN");
+}
+
+/// Looks, as it is told of a death, whether the dead still holds the token.
+struct Looker {
+    token: Arc<Token>,
+    downs: Arc<AtomicU64>,
+    stale: Arc<AtomicU64>,
+}
+
+impl Process for Looker {
+    type Message = (Pid, Reply<()>);
+
+    async fn handle(
+        &mut self,
+        (pid, reply): Self::Message,
+        context: &mut Context<Self::Message>,
+    ) -> Outcome {
+        context.monitor(pid)?;
+        reply.send(());
+        Ok(())
+    }
+
+    async fn handle_signal(&mut self, _: Signal, _: &mut Context<Self::Message>) -> Outcome {
+        self.stale
+            .fetch_add(u64::from(self.token.taken.load(Ordering::Acquire)), Ordering::Relaxed);
+        self.downs.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use foundation_process::{Counts, SpawnError};
 use foundation_types::ExitReason;
 
-use crate::subject::{Event, Gate, Log, Subject, quiesce, simulate, start};
+use crate::subject::{Event, Gate, Log, Order, Subject, quiesce, simulate, start};
 
 #[test]
 fn a_shutdown_stops_the_newest_first_and_lets_each_finish() {
@@ -34,7 +34,7 @@ fn a_shutdown_stops_the_newest_first_and_lets_each_finish() {
 }
 
 #[test]
-fn a_shutdown_kills_at_the_deadline_what_does_not_stop() {
+fn a_shutdown_kills_what_does_not_stop_and_lets_the_others_stop_in_order() {
     simulate(|system| async move {
         let log = Log::default();
         let old = start(&system, Subject::new(&log)).await;
@@ -42,14 +42,48 @@ fn a_shutdown_kills_at_the_deadline_what_does_not_stop() {
         stuck.try_send(Gate::closed().order()).unwrap();
         quiesce(&system).await;
         let deadline = system.deadline(Duration::from_millis(80));
+        let start = system.env().now();
+        let report = system.shutdown(deadline).await;
+        let taken = system.env().now().saturating_duration_since(start);
+        assert_eq!(taken, Duration::from_millis(40), "half of the time, since another one waits");
+        assert_eq!((report.stopped, report.killed, report.stuck), (1, vec![stuck.pid()], vec![]));
+        assert!(log.take().contains(&Event::Terminate(ExitReason::SHUTDOWN)));
+        assert!(!old.is_alive());
+        assert_eq!(system.counts(), Counts::default());
+    });
+}
+
+#[test]
+fn a_shutdown_kills_at_the_deadline_what_is_left() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let stuck = start(&system, Subject::new(&log)).await;
+        stuck.try_send(Gate::closed().order()).unwrap();
+        quiesce(&system).await;
+        let deadline = system.deadline(Duration::from_millis(80));
         let report = system.shutdown(deadline).await;
         assert_eq!(Some(system.env().now()), deadline.instant());
-        let mut killed = report.killed;
-        killed.sort_unstable();
-        let mut both = vec![old.pid(), stuck.pid()];
-        both.sort_unstable();
-        assert_eq!((report.stopped, killed, report.stuck), (0, both, vec![]));
+        assert_eq!((report.stopped, report.killed), (0, vec![stuck.pid()]));
         assert_eq!(system.counts(), Counts::default());
+    });
+}
+
+/// Guarantee S6
+#[test]
+fn a_shutdown_lets_processes_handle_what_they_have_accepted() {
+    simulate(|system| async move {
+        let (log, gate) = (Log::default(), Gate::closed());
+        let process = start(&system, Subject::new(&log)).await;
+        process.try_send(gate.order()).unwrap();
+        for n in 0..5 {
+            process.try_send(Order::Note(n)).unwrap();
+        }
+        quiesce(&system).await;
+        gate.open(1);
+        let report = system.shutdown(system.deadline(Duration::from_secs(1))).await;
+        assert_eq!((report.stopped, report.killed), (1, vec![]));
+        assert_eq!(log.notes(), [0, 1, 2, 3, 4]);
+        assert_eq!(system.troubles().dead_letters, 0);
     });
 }
 

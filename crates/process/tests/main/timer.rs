@@ -204,3 +204,21 @@ fn a_deadline_cuts_a_wait_and_drops_what_waits() {
         assert_eq!(system.counts().timers, 0);
     });
 }
+
+/// Timers of one tick used to fire newest first.
+#[test]
+fn timers_of_one_tick_fire_in_the_order_in_which_they_were_armed() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let process = start(&system, Subject::new(&log)).await;
+        ask(&process, |context| {
+            // The far ones move down through the levels of the wheel, the near ones do not.
+            for (n, ms) in [(10, 500), (0, 5), (1, 5), (11, 500), (2, 5), (12, 500)] {
+                context.send_after(MS * ms, Order::Note(n)).unwrap();
+            }
+        })
+        .await;
+        quiesce(&system).await;
+        assert_eq!(log.notes(), [0, 1, 2, 10, 11, 12]);
+    });
+}

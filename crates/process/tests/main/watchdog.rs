@@ -7,7 +7,7 @@ use foundation_process::System;
 use foundation_testkit::wait_for;
 use foundation_types::ExitReason;
 
-use crate::subject::{Log, Order, Subject, act};
+use crate::subject::{Log, Order, Subject, act, ask};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_does_not_yield_is_named_and_cannot_be_killed_until_it_does() {
@@ -32,6 +32,12 @@ async fn a_handler_that_does_not_yield_is_named_and_cannot_be_killed_until_it_do
     assert!(system.info(pid).unwrap().busy > Duration::ZERO);
 
     assert!(system.kill(pid));
+    let deadline = system.deadline(Duration::from_secs(30));
+    wait_for(system.env(), "a report that it cannot be killed", deadline, || {
+        let found = system.stalls().iter().any(|stall| stall.unkillable);
+        if found { Ok(()) } else { Err("no report") }
+    })
+    .await;
     let report = system.shutdown(system.deadline(Duration::ZERO)).await;
     let stuck: Vec<_> = report.stuck.iter().map(|info| (info.pid, info.kill_pending)).collect();
     assert_eq!((stuck, report.killed), (vec![(pid, true)], vec![pid]));
@@ -39,6 +45,32 @@ async fn a_handler_that_does_not_yield_is_named_and_cannot_be_killed_until_it_do
     let monitor = system.monitor(pid);
     release.send(()).unwrap();
     assert_eq!(monitor.await.reason, ExitReason::Killed);
-    assert_eq!(system.stalls().len(), 1, "reported once");
+    let unkillable: Vec<_> = system.stalls().iter().map(|stall| stall.unkillable).collect();
+    assert_eq!(unkillable, [false, true], "once, and once more when it was to die");
     assert!(process.try_send(Order::Note(1)).is_err());
+}
+
+/// A process used to be called stalled when each of its messages took little and all of them in one poll
+/// took long; and its thread was theirs for that time.
+#[tokio::test(flavor = "current_thread")]
+async fn a_process_whose_messages_take_long_together_gives_way_and_is_not_called_stalled() {
+    let system = System::current();
+    let process = system.spawn(Subject::new(&Log::default())).unwrap();
+    let clock = system.env().clone();
+    let end = clock.now().saturating_add(Duration::from_millis(200));
+    for _ in 0..200 {
+        let clock = clock.clone();
+        let work = act(move |_| {
+            let until = clock.now().saturating_add(Duration::from_millis(1)).min(end);
+            while clock.now() < until {}
+            Ok(())
+        });
+        process.try_send(work).unwrap();
+    }
+    // The thread is the only one, so the other process sees what is left when the first gives way.
+    let other = system.spawn(Subject::new(&Log::default())).unwrap();
+    let seen = process.clone();
+    let left = ask(&other, move |_| seen.depth()).await;
+    assert!(left > 0, "it gave way before it had handled everything");
+    assert_eq!(system.stalls(), []);
 }

@@ -44,7 +44,7 @@ fn the_system_equals_its_model_after_every_operation() {
             run.settle().await;
             run.compare();
         }
-        run.finish().await;
+        Box::pin(run.finish()).await;
     });
 }
 
