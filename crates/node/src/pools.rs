@@ -21,20 +21,28 @@ pub(crate) const POOL_FIELDS: [&str; 5] = ["name", "capabilities", "action", "si
 pub(crate) const AGENT_FIELDS: [&str; 4] = ["name", "capabilities", "action", "restart"];
 const RESTART_FIELDS: [&str; 4] = ["type", "intensity", "period_ms", "backoff_ms"];
 
-/// Reads the pools; returns them with every capability they offer, also those of pools with other faults,
-/// so that one fault is not reported again at each task.
+/// The capabilities that pools offer.
+#[derive(Debug, Default)]
+pub(crate) struct Offered {
+    /// Also those of pools with faults, so that one fault is not reported again at each task.
+    pub(crate) all: Vec<String>,
+    /// Those that an action stands behind.
+    pub(crate) recommended: Vec<String>,
+}
+
+/// Reads the pools; returns them with every capability they offer.
 pub(crate) fn read_pools(
     pool_tables: &[Table<'_>],
     actions: &Actions,
     findings: &mut Findings<'_>,
-) -> (Vec<PoolSpec>, Vec<String>) {
+) -> (Vec<PoolSpec>, Offered) {
     if let Some(table) = pool_tables.get(POOLS_MAX) {
         let cause = format!("there are more than {POOLS_MAX} pools and agents");
         findings.report(&table.span, cause, "join pools with the same capabilities");
     }
     let mut names = Names::default();
     let mut pools = Vec::new();
-    let mut offered = Vec::new();
+    let mut offered = Offered::default();
     for table in pool_tables {
         let name = table.required_text("name", "\"readers\"", findings);
         if let Some(name) = &name {
@@ -56,7 +64,9 @@ pub(crate) fn read_pools(
                 .and_then(|size| usize::try_from(size).ok()),
         };
         let restart = read_restart(table, findings);
-        offered.extend(listed.into_iter().map(|text| text.value));
+        // What no action stands behind is offered too, but is nothing to recommend.
+        offered.recommended.extend(bound.keys().map(|capability| capability.as_str().to_owned()));
+        offered.all.extend(listed.into_iter().map(|text| text.value));
         if let Some(name) = name {
             pools.push(PoolSpec { name: name.value, size, actions: bound, restart });
         }

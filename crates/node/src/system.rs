@@ -7,7 +7,7 @@ use std::path::Path;
 
 use foundation_agent::{ActionLimits, Actions};
 use foundation_workflow::RunLimits;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Findings};
 use crate::pools::{self, check_name, read_pools};
@@ -70,7 +70,10 @@ impl SystemSpec {
         let spec = read_document(document.get_ref(), actions, &mut findings);
         match spec {
             Some(spec) if findings.is_empty() => Ok(spec),
-            _ => Err(findings.finish()),
+            _ => {
+                debug_assert!(!findings.is_empty(), "a file was refused without a reason");
+                Err(findings.finish())
+            }
         }
     }
 
@@ -129,13 +132,18 @@ fn read_document(
     let mut pool_tables = tables("[[pool]]", section("pool"), &pools::POOL_FIELDS, findings);
     pool_tables.extend(tables("[[agent]]", section("agent"), &pools::AGENT_FIELDS, findings));
     pool_tables.sort_by_key(|table| table.span.start);
-    if pool_tables.is_empty() && !misspelt && section("pool").is_none() {
+    let is_empty = |name| {
+        section(name).is_none_or(
+            |value| matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()),
+        )
+    };
+    if !misspelt && is_empty("pool") && is_empty("agent") {
         let remedy = "add a [[pool]] with a name and capabilities";
         findings.report(&(0..0), "there is no [[pool]] and no [[agent]]", remedy);
     }
     let (pools, offered) = read_pools(&pool_tables, actions, findings);
     let task_tables = tables("[[task]]", section("task"), &tasks::FIELDS, findings);
-    if task_tables.is_empty() && !misspelt && section("task").is_none() {
+    if !misspelt && is_empty("task") {
         let remedy = "add a [[task]] with a name and a capability";
         findings.report(&(0..0), "there is no [[task]]", remedy);
     }
@@ -153,7 +161,7 @@ fn read_document(
 }
 
 fn read_limits<'t>(
-    value: &'t toml::Spanned<toml::de::DeValue<'t>>,
+    value: &'t toml::Spanned<DeValue<'t>>,
     run: &mut RunLimits,
     action: &mut ActionLimits,
     findings: &mut Findings<'_>,

@@ -1,6 +1,6 @@
 //! Reads the `[[task]]` tables and leads the faults of the graph back to their places.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use foundation_agent::{Actions, Capability};
@@ -8,6 +8,7 @@ use foundation_workflow::{GraphError, Task, TaskGraph};
 
 use crate::diagnostic::Findings;
 use crate::nearest::nearest;
+use crate::pools::Offered;
 use crate::table::{Table, Text};
 
 pub(crate) const FIELDS: [&str; 7] =
@@ -47,21 +48,22 @@ impl<'t> TaskLines<'t> {
     /// Notes the tasks whose capability no pool offers.
     pub(crate) fn check_offered(
         &self,
-        offered: &[String],
+        offered: &Offered,
         actions: &Actions,
         findings: &mut Findings<'_>,
     ) {
         for capability in self.lines.iter().filter_map(|line| line.capability.as_ref()) {
             let value = &capability.value;
-            if offered.contains(value) {
+            if offered.all.contains(value) || is_misspelt_in_pool(value, offered, actions) {
                 continue;
             }
-            let remedy = match nearest(value, offered.iter().map(String::as_str)) {
+            let known = offered.recommended.iter().map(String::as_str);
+            let remedy = match nearest(value, known) {
                 Some(meant) => format!("did you mean {meant:?}?"),
                 None if actions.get(value).is_some() => {
                     format!("add a [[pool]] with capabilities = [{value:?}]")
                 }
-                None => format!("use one of those offered: {}", list(offered)),
+                None => format!("use one of those offered: {}", list(&offered.recommended)),
             };
             let cause = format!("unknown capability {value:?}: no pool offers it");
             findings.report(&capability.span, cause, remedy);
@@ -138,8 +140,8 @@ fn read_task<'t>(table: &'t Table<'t>, findings: &mut Findings<'_>) -> Option<Ta
     let after = table.texts("after", "[\"list\"]", findings);
     let for_each = table.text("for_each", "\"list\"", findings);
     let deadline = table.number("deadline_ms", 0..=u64::MAX, findings);
-    let attempts_max = count(table, "attempts_max", findings);
-    let deaths_max = count(table, "deaths_max", findings);
+    let attempts_max = count(table, "attempts_max", 1..=Task::ATTEMPTS_LIMIT, findings);
+    let deaths_max = count(table, "deaths_max", 0..=Task::DEATHS_LIMIT, findings);
     let name = name?;
     let checked = capability.as_ref().map(|text| (text, Capability::new(&text.value)));
     if let Some((text, Err(error))) = &checked {
@@ -169,10 +171,23 @@ fn read_task<'t>(table: &'t Table<'t>, findings: &mut Findings<'_>) -> Option<Ta
     Some(TaskLine { table, task, name, capability, dependencies })
 }
 
-/// Reads a count; its range is checked with the graph.
-fn count(table: &Table<'_>, key: &str, findings: &mut Findings<'_>) -> Option<u32> {
-    let number = table.number(key, 0..=u64::from(u32::MAX), findings)?;
-    u32::try_from(number).ok()
+/// Whether a task is right and the pool it means is not: the pool's fault says what to do.
+fn is_misspelt_in_pool(capability: &str, offered: &Offered, actions: &Actions) -> bool {
+    actions.get(capability).is_some()
+        && offered.all.iter().any(|name| {
+            actions.get(name).is_none() && nearest(name, actions.names()) == Some(capability)
+        })
+}
+
+/// Reads a count within the range that the graph demands.
+fn count(
+    table: &Table<'_>,
+    key: &str,
+    range: RangeInclusive<u32>,
+    findings: &mut Findings<'_>,
+) -> Option<u32> {
+    let (min, max) = range.into_inner();
+    u32::try_from(table.number(key, u64::from(min)..=u64::from(max), findings)?).ok()
 }
 
 fn task_of(fault: &GraphError) -> usize {

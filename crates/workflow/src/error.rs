@@ -124,24 +124,33 @@ impl std::error::Error for GraphErrors {}
 #[non_exhaustive]
 pub enum RunError {
     /// An attempt failed in a way that another one cannot mend, or failed too often.
-    #[error("the task {task:?} failed at item {item} after {errors} failed attempts")]
+    #[error(
+        "the task {task:?} failed at item {item} ({input}) after {errors} failed attempt{s}",
+        s = plural(*errors)
+    )]
     TaskFailed {
         /// The task.
         task: String,
         /// Index of the item; 0 for a task without fan-out.
         item: usize,
+        /// The beginning of what the item reads.
+        input: String,
         /// Attempts that ended in an error.
         errors: u32,
         /// The last error.
         source: Error,
     },
     /// Too many agents died at one item.
-    #[error("{deaths} agents died at item {item} of the task {task:?}, the last one with: {last}")]
+    #[error(
+        "{deaths} agents died at item {item} ({input}) of the task {task:?}, the last one with: {last}"
+    )]
     TooManyDeaths {
         /// The task.
         task: String,
         /// Index of the item; 0 for a task without fan-out.
         item: usize,
+        /// The beginning of what the item reads.
+        input: String,
         /// Agents that died.
         deaths: u32,
         /// How the last one ended.
@@ -183,6 +192,10 @@ pub enum RunError {
         /// Why not.
         source: Error,
     },
+}
+
+fn plural(count: u32) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 impl RunError {

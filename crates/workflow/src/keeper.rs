@@ -19,7 +19,11 @@
 //! * Room for an answer is reserved in the keeper's mailbox before the work is handed out, so an agent never
 //!   waits for the keeper and the keeper never for an agent.
 //! * An attempt past its deadline is given up. Its agent is told, and killed when it has not answered
-//!   [`Keeper::OVERDUE_GRACE`] later, so an action that hangs costs a restart and not an agent.
+//!   [`Keeper::OVERDUE_GRACE`] later, so an action that hangs costs a restart and not an agent. It keeps its
+//!   thread all the same, since nothing can stop a thread: an action asks [`ActionContext::check`] between
+//!   its steps.
+//!
+//! [`ActionContext::check`]: foundation_agent::ActionContext::check
 //! * When nobody is at work, work is ready, and no living agent could take it for [`Keeper::STARVED_MAX`], the run fails.
 //! * Each arrival of an agent is told by the directory; nothing is polled.
 
@@ -182,6 +186,8 @@ impl Keeper {
     /// Takes the death of an agent.
     fn died(&mut self, agent: Pid, reason: &ExitReason, now: Instant) {
         let Some(Known { work: Some(work) }) = self.agents.remove(&agent) else { return };
+        // What the agent began goes on without it, in a place that others wait for.
+        work.cancelled.cancel();
         self.put_down(agent, &work);
         match self.run.lost(work.attempt, reason, now) {
             // It was given up before, or done by another one.

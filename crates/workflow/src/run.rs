@@ -196,11 +196,13 @@ impl Run {
         let Some(item) = self.current(id) else { return self.not_current(id) };
         item.errors += 1;
         let errors = item.errors;
+        let input = item.excerpt();
         self.progress.errors += 1;
         let delay = error.retry_delay(errors - 1).filter(|_| errors < attempts_max);
         let Some(delay) = delay else {
             let task = self.name(id.task());
-            let failure = RunError::TaskFailed { task, item: id.item(), errors, source: error };
+            let failure =
+                RunError::TaskFailed { task, item: id.item(), input, errors, source: error };
             self.leave(id.item_id());
             self.end = Some(End::failed(failure));
             return Setback::RunFailed;
@@ -219,13 +221,15 @@ impl Run {
         let Some(item) = self.current(id) else { return self.not_current(id) };
         item.deaths += 1;
         let deaths = item.deaths;
+        let input = item.excerpt();
         self.progress.deaths += 1;
         self.leave(id.item_id());
         if deaths > deaths_max {
             let task = self.name(id.task());
             let last = reason.clone();
-            self.end =
-                Some(End::failed(RunError::TooManyDeaths { task, item: id.item(), deaths, last }));
+            let item = id.item();
+            let failure = RunError::TooManyDeaths { task, item, input, deaths, last };
+            self.end = Some(End::failed(failure));
             return Setback::RunFailed;
         }
         self.enter_delay(id.item_id(), now);

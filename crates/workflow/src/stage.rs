@@ -14,6 +14,9 @@ pub(crate) enum Stage {
     Done { output: Payload, items: usize },
 }
 
+/// Bytes of an item's input that an error shows: a line of a terminal.
+const EXCERPT_BYTES_MAX: usize = 120;
+
 /// One unit of work.
 #[derive(Debug)]
 pub(crate) struct Item {
@@ -51,6 +54,16 @@ impl Item {
             | ItemState::Delayed { input, .. }
             | ItemState::Running { input, .. } => Some(input),
             ItemState::Done { .. } => None,
+        }
+    }
+
+    /// Returns the beginning of what it reads, for people: it names the file or whatever the item is about.
+    pub(crate) fn excerpt(&self) -> String {
+        let text = self.input().map_or("", Payload::as_str);
+        let end = text.floor_char_boundary(EXCERPT_BYTES_MAX);
+        match text.get(..end) {
+            Some(start) if end < text.len() => format!("{start}…"),
+            _ => text.to_owned(),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use foundation_types::{Code, Error};
 use ignore::{DirEntry, WalkBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::rules::Rules;
 use crate::action::Action;
 use crate::context::ActionContext;
 
@@ -15,8 +17,9 @@ mod tests;
 
 /// Lists the files below the context's root, ordered by the bytes of their relative paths.
 ///
-/// It honours `.gitignore` files (of the folder, its sub-folders and its parents) whether or not there is a
-/// git repository, passes over hidden files and folders, and follows no symbolic link. The user's global
+/// It honours `.gitignore` files of the folder and its sub-folders, whether or not there is a git repository,
+/// and inside one those of its parents up to its top. It passes over hidden files and folders, and follows no
+/// symbolic link. The user's global
 /// ignore file is not read, so that two people get the same list. Whether a file is text is decided by
 /// `text.stats`, which opens it anyway.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +50,18 @@ impl Action for ListFiles {
     fn run(&self, (): (), context: &ActionContext) -> Result<Vec<ListedFile>, Error> {
         let root = context.root();
         check_root(root)?;
+        let rules = Arc::new(Rules::new(root)?);
         let mut files: Vec<(Vec<u8>, ListedFile)> = Vec::new();
-        for entry in walker(root) {
+        for entry in walker(root, &rules) {
             context.check()?;
             let Some(file) = listed(root, entry)? else { continue };
             if files.len() == context.limits().files_max {
                 return Err(too_many_files(root, context.limits().files_max));
             }
             files.push(file);
+        }
+        if let Some(error) = rules.failure() {
+            return Err(error);
         }
         // The walk sorts each folder; the order of whole paths differs where a name continues past
         // another one ("a.txt" stands before "a/b").
@@ -63,15 +70,14 @@ impl Action for ListFiles {
     }
 }
 
-fn walker(root: &Path) -> ignore::Walk {
+fn walker(root: &Path, rules: &Arc<Rules>) -> ignore::Walk {
+    let rules = Arc::clone(rules);
     WalkBuilder::new(root)
+        .standard_filters(false)
         .hidden(true)
-        .parents(true)
-        .ignore(false)
-        .git_ignore(true)
-        .git_global(false)
-        .git_exclude(false)
-        .require_git(false)
+        .filter_entry(move |entry| {
+            rules.admit(entry.path(), entry.file_type().is_some_and(|kind| kind.is_dir()))
+        })
         .follow_links(false)
         // A fixed order, so that of two unreadable folders the same one is reported each time.
         .sort_by_file_name(std::ffi::OsStr::cmp)
@@ -93,15 +99,14 @@ fn listed(
     root: &Path,
     entry: Result<DirEntry, ignore::Error>,
 ) -> Result<Option<(Vec<u8>, ListedFile)>, Error> {
-    let entry = entry.map_err(|error| walk_error(root, error))?;
-    // The walk attaches here what it could not read of the ignore rules. A pattern that does not parse is
-    // passed over, as git does; rules that could not be read would change the list without a word.
-    if let Some(error) = entry.error().filter(|error| error.is_io()) {
-        return Err(Error::new(Code::InvalidInput, "the ignore rules of a folder cannot be read")
-            .with("cause", error)
-            .with_place(entry.path().display())
-            .with_remedy("make its .gitignore readable or remove it"));
-    }
+    let entry = match entry {
+        Ok(entry) => entry,
+        // A folder that was there a moment ago: whoever removes it, a build perhaps, changes no list by it.
+        Err(error) if error.depth().is_some_and(|depth| depth > 0) && is_missing(&error) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(walk_error(root, error)),
+    };
     if !entry.file_type().is_some_and(|kind| kind.is_file()) {
         return Ok(None);
     }
@@ -137,6 +142,10 @@ fn walk_error(root: &Path, error: ignore::Error) -> Error {
             .with_place(folder.display())
             .with_remedy("check the folder and its .gitignore files"),
     }
+}
+
+fn is_missing(error: &ignore::Error) -> bool {
+    error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn path_of(error: &ignore::Error) -> Option<&Path> {

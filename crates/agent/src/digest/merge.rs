@@ -41,7 +41,10 @@ impl Action for MergeReport {
                 "there are more distinct terms than one report may count",
             )
             .with("report_terms_max", terms_max)
-            .with_remedy("choose a smaller folder or exclude generated data in a .gitignore"));
+            .with_remedy(
+                "choose a smaller folder, exclude generated data in a .gitignore, or raise \
+                 limits.report_terms_max",
+            ));
         }
         Ok(digest.report())
     }

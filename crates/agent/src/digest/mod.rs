@@ -10,6 +10,7 @@ mod words;
 
 mod merge;
 mod report;
+mod rules;
 
 pub use list::{ListFiles, ListedFile};
 pub use merge::{Digest, DigestError, MergeReport};

@@ -97,7 +97,8 @@ impl Action for FileStats {
         let limits = context.limits();
         let content = match read(&context.root().join(&path), limits.file_bytes_max) {
             Ok(Content::Bytes(content)) => content,
-            Ok(Content::TooLarge) => {
+            Ok(Content::TooLarge { is_binary: true }) => return Ok(FileOutcome::Binary { path }),
+            Ok(Content::TooLarge { is_binary: false }) => {
                 let reason = format!("larger than {} bytes", limits.file_bytes_max);
                 return Ok(FileOutcome::Skipped(SkippedFile { path, reason }));
             }
@@ -123,7 +124,7 @@ fn check_below_root(path: &str) -> Result<(), Error> {
 
 enum Content {
     Bytes(Vec<u8>),
-    TooLarge,
+    TooLarge { is_binary: bool },
 }
 
 fn read(path: &Path, bytes_max: u64) -> io::Result<Content> {
@@ -137,7 +138,11 @@ fn read(path: &Path, bytes_max: u64) -> io::Result<Content> {
     // The size is checked on what was read: a file may grow, and some say they are empty.
     let taken = file.take(bytes_max.saturating_add(1)).read_to_end(&mut content)?;
     let too_large = u64::try_from(taken).is_ok_and(|taken| taken > bytes_max);
-    Ok(if too_large { Content::TooLarge } else { Content::Bytes(content) })
+    Ok(if too_large {
+        Content::TooLarge { is_binary: is_binary(&content) }
+    } else {
+        Content::Bytes(content)
+    })
 }
 
 /// Words a failure without the operating system's numbers, which differ between systems.
@@ -150,7 +155,7 @@ fn read_reason(error: &io::Error) -> String {
 }
 
 fn outcome(path: String, content: &[u8], limits: &ActionLimits) -> FileOutcome {
-    if content.iter().take(SNIFF_BYTES).any(|byte| *byte == 0) {
+    if is_binary(content) {
         return FileOutcome::Binary { path };
     }
     match std::str::from_utf8(content) {
@@ -160,6 +165,10 @@ fn outcome(path: String, content: &[u8], limits: &ActionLimits) -> FileOutcome {
             FileOutcome::Skipped(SkippedFile { path, reason })
         }
     }
+}
+
+fn is_binary(content: &[u8]) -> bool {
+    content.iter().take(SNIFF_BYTES).any(|byte| *byte == 0)
 }
 
 fn document(path: String, text: &str, limits: &ActionLimits) -> Document {

@@ -146,7 +146,18 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "for_each = \"list\"",
         "attempts_max = 0",
-        "15:16 the task \"stats\" has attempts_max = 0, the range is 1 to 1000 | write a whole number from 1 to 1000",
+        "15:16 attempts_max = 0 is out of range | write a whole number from 1 to 1000",
+    ),
+    (
+        "for_each = \"list\"",
+        "deaths_max = 4294967296",
+        "15:14 deaths_max = 4294967296 is out of range | write a whole number from 0 to 100000",
+    ),
+    // The pool is misspelt and not the task: advice at the task would have had both wrong.
+    (
+        "[\"files.list\", \"text.stats\"]",
+        "[\"files.list\", \"text.stat\"]",
+        "6:31 unknown capability \"text.stat\": no action has this name | did you mean \"text.stats\"?",
     ),
     (
         "for_each = \"list\"",
@@ -298,6 +309,14 @@ fn an_empty_file_says_what_is_missing() {
         "1:1 there is no [[task]]",
     ];
     assert_eq!(causes, expected);
+}
+
+/// Lists without a table used to pass, or to refuse the file without a reason.
+#[test]
+fn an_empty_list_is_as_good_as_none() {
+    let found = all_faults("pool = []\ntask = []\n[system]\nname = \"x\"\n");
+    let causes: Vec<&str> = found.iter().filter_map(|fault| fault.split(" | ").next()).collect();
+    assert_eq!(causes, ["1:1 there is no [[pool]] and no [[agent]]", "1:1 there is no [[task]]"]);
 }
 
 #[test]

@@ -148,7 +148,14 @@ fn an_error_that_cannot_pass_fails_the_run_at_once() {
     let error = Error::new(Code::InvalidInput, "no").with_remedy("mend it");
     assert_eq!(run.fail(first.id, error, T0), Setback::RunFailed);
     match run.state() {
-        RunState::Failed(error) => assert_eq!(error.remedy(), "mend it"),
+        RunState::Failed(error) => {
+            assert_eq!(error.remedy(), "mend it");
+            let text = error.to_string();
+            assert!(
+                text.contains("(null) after 1 failed attempt"),
+                "it names what it read: {text}"
+            );
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use foundation_types::Code;
 use tempfile::TempDir;
 
-use super::{ListFiles, ListedFile, path_of, walk_error};
+use super::{ListFiles, ListedFile, listed, path_of, walk_error};
 use crate::action::Action;
 use crate::context::{ActionContext, ActionLimits, CancelFlag};
 
@@ -122,6 +122,17 @@ fn an_unreadable_folder_is_named_with_cause_and_remedy() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("permission denied"), "{cause}");
     assert!(!error.is_retryable());
+}
+
+/// A build that removed a folder during the walk used to fail the whole run.
+#[test]
+fn a_folder_that_vanishes_is_passed_over_and_a_missing_root_is_not() {
+    let gone = |depth| ignore::Error::WithDepth {
+        depth,
+        err: Box::new(ignore::Error::Io(io::Error::from(io::ErrorKind::NotFound))),
+    };
+    assert_eq!(listed(Path::new("/data"), Err(gone(1))).unwrap(), None);
+    assert!(listed(Path::new("/data"), Err(gone(0))).is_err());
 }
 
 #[test]

@@ -77,6 +77,9 @@ fn the_size_limit_is_exact() {
     };
     assert!(matches!(with_max(5), FileOutcome::Document(_)));
     assert_eq!(reason(with_max(4)), "larger than 4 bytes");
+    fs::write(folder.path().join("a"), "12\0 45").unwrap();
+    let large = with_max(4);
+    assert!(matches!(large, FileOutcome::Binary { .. }), "however large: {large:?}");
 }
 
 #[test]
