@@ -130,6 +130,12 @@ impl<M: Send + 'static> Context<M> {
         Arc::clone(&self.record) as Arc<dyn AnyRecord>
     }
 
+    /// Queues a signal for this process. It lives, so it gets it.
+    fn tell_self(&self, message: SystemMessage) {
+        let me: &dyn AnyRecord = &*self.record;
+        drop(me.push_system(message));
+    }
+
     /// The process's own pid.
     pub fn pid(&self) -> Pid {
         self.record.identity().pid
@@ -187,7 +193,7 @@ impl<M: Send + 'static> Context<M> {
             }
         };
         if let Some(reason) = reason {
-            drop(self.record.push_system(SystemMessage::Down { monitor: id, pid, reason }));
+            self.tell_self(SystemMessage::Down { monitor: id, pid, reason });
         }
         Ok(id)
     }
@@ -230,7 +236,7 @@ impl<M: Send + 'static> Context<M> {
             Placed::Dead(reason) => {
                 // Void if the link is taken back before it is handled.
                 let signal = SystemMessage::LinkExit { from: pid, reason };
-                drop(self.record.push_system(signal));
+                self.tell_self(signal);
                 Ok(())
             }
             Placed::Full => Err(LimitReached { pid, what: "links", limit }),
@@ -527,7 +533,7 @@ impl<M: Send + 'static> Context<M> {
             SystemMessage::Resume(reply) => {
                 self.record.own().state.fetch_and(!state::SUSPENDED, Ordering::AcqRel);
                 for timer in std::mem::take(&mut self.extras().held_timers) {
-                    drop(self.record.push_system(SystemMessage::Timer(timer)));
+                    self.tell_self(SystemMessage::Timer(timer));
                 }
                 reply.send(());
                 None

@@ -16,7 +16,7 @@ use std::task::Waker;
 use foundation_env::sync::thread_local;
 use foundation_types::{ExitReason, PanicReport, Pid};
 
-use crate::record::AnyRecord;
+use crate::record::{AnyRecord, Identity};
 use crate::reply::Abandoned;
 use crate::system::SystemInner;
 use crate::watchdog::WorkerSlot;
@@ -56,9 +56,13 @@ impl Thread {
             return true;
         };
         let identity = record.identity();
-        let system = Arc::as_ptr(identity.system.inner());
+        self.slot(identity).map(|slot| slot.enter(identity.pid)).is_some()
+    }
+
+    fn slot(&self, of: &Identity) -> Option<&WorkerSlot> {
+        let system = Arc::as_ptr(of.system.inner());
         let slot = self.slots.iter().find(|(known, _)| std::ptr::eq(known.as_ptr(), system));
-        slot.map(|(_, slot)| slot.enter(identity.pid)).is_some()
+        slot.map(|(_, slot)| &**slot)
     }
 
     fn add_slot(&mut self) -> Option<(Arc<SystemInner>, Arc<WorkerSlot>)> {
@@ -118,6 +122,21 @@ pub(crate) fn enter<R>(
         Graveyard(Some(Box::new(Graves(thread.graveyard.split_off(graves)))))
     });
     (result, graveyard)
+}
+
+/// Notes that this thread is about to publish a death; see [`WorkerSlot::begin_settling`].
+pub(crate) fn begin_settling(dying: &Identity) {
+    with_slot(dying, WorkerSlot::begin_settling);
+}
+
+/// The end of [`begin_settling`].
+pub(crate) fn end_settling(dead: &Identity) {
+    with_slot(dead, WorkerSlot::end_settling);
+}
+
+fn with_slot(of: &Identity, f: impl FnOnce(&WorkerSlot)) {
+    // A thread without a slot is one whose storage is gone: nobody waits for it.
+    THREAD.try_with(|thread| thread.borrow().slot(of).map(f)).unwrap_or_default();
 }
 
 /// Makes this thread known to the watchdog of the current process's system.

@@ -120,6 +120,8 @@ struct Estate {
     rare: Option<Box<Rare>>,
     /// The last waker may own the whole task.
     waker: Option<Waker>,
+    /// Messages wait that nobody handles any more.
+    has_messages: bool,
 }
 
 fn conclude(
@@ -130,15 +132,14 @@ fn conclude(
 ) {
     let mut me = Some(Arc::clone(record));
     let record = &**record;
-    let system = Arc::clone(record.identity().system.inner());
+    let system: &SystemInner = record.identity().system.inner();
     let late_drop = fault::planted("state_dropped_after_dead");
     let mut drop_body = Some(drop_body);
-    let mut drop_body = move || {
+    let mut drop_body = || {
         if let Some(drop_body) = drop_body.take() {
-            contain(&system, record, drop_body);
+            contain(system, record, drop_body);
         }
     };
-    let system = Arc::clone(record.identity().system.inner());
 
     // Every step inside contains its own panics.
     let (_, dropped_now) = current::enter(&mut me, || {
@@ -148,15 +149,15 @@ fn conclude(
         }
         if fault::planted("down_before_cleanup") {
             let monitors = take_monitors(record);
-            tell_monitors(&system, record.identity().pid, reason, monitors);
+            tell_monitors(system, record.identity().pid, reason, monitors);
         }
         if fault::planted("dead_before_hooks") {
             let hooks = take_hooks(record);
             let estate = publish(record, reason.clone());
-            run_hooks(record, &system, reason, hooks);
-            settle(record, &system, reason, estate);
+            run_hooks(record, system, reason, hooks);
+            settle(record, system, reason, estate);
         } else {
-            run_hooks(record, &system, reason, take_hooks(record));
+            run_hooks(record, system, reason, take_hooks(record));
         }
     });
 
@@ -164,23 +165,24 @@ fn conclude(
     if closed_early.is_some() {
         foundation_env::sync::thread::yield_now();
     }
+    // Before anybody can find it dead, so that a shutdown waits for the rest.
+    current::begin_settling(record.identity());
     let mut estate = publish(record, reason.clone());
     if let Some(closed_early) = closed_early {
         estate.monitors = closed_early;
     }
-    system.begin_settling();
     let freed = system.table().remove(record.identity().pid);
     drop(freed);
     // First of all, so that whoever is told of a crash finds its report.
     system.note_exit(record, reason);
     graveyard.fail_all();
     dropped_now.fail_all();
-    settle(record, &system, reason, estate);
+    settle(record, system, reason, estate);
     if late_drop {
         let (_, graveyard) = current::enter(&mut me, drop_body);
         graveyard.fail_all();
     }
-    system.end_settling();
+    current::end_settling(record.identity());
 }
 
 /// Step 3.
@@ -219,6 +221,7 @@ fn publish(record: &dyn AnyRecord, reason: ExitReason) -> Estate {
             acknowledgements: VecDeque::new(),
             rare: control.rare.take(),
             waker: control.waker.take(),
+            has_messages: control.accepted != record.own().handled.load(Ordering::Relaxed),
         };
         if let Some(rare) = &mut estate.rare {
             estate.monitors = std::mem::take(&mut rare.monitors);
@@ -247,7 +250,11 @@ fn settle(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, est
         }
         drop(rare.trace);
     }
-    let undelivered = record.drop_messages(&mut |drop| contain(system, record, drop));
+    let undelivered = if estate.has_messages {
+        record.drop_messages(&mut |drop| contain(system, record, drop))
+    } else {
+        0
+    };
     contain(system, record, || drop(estate.waker));
     if undelivered > 0 && !fault::planted("dead_letter_uncounted") {
         system.note_dead_letters(DeadLetter::new(

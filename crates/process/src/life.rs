@@ -98,11 +98,9 @@ async fn terminate<P: Process>(
 ) {
     context.begin_exit();
     let system = context.system().clone();
-    let deadline = match process.terminate_budget() {
-        Some(budget) => Deadline::after(system.env().now(), budget),
-        None => Deadline::NEVER,
-    };
-    let mut expiry = Expiry::new(system.timers(), deadline);
+    let budget = process.terminate_budget();
+    // Made when the hook has to wait: most are done at once, and reading the clock costs more than they do.
+    let mut expiry: Option<Expiry<'_>> = None;
     let own = context.pid();
     let hook = Step::inline(async {
         process.terminate(reason, context).await;
@@ -111,7 +109,13 @@ async fn terminate<P: Process>(
     let mut hook = std::pin::pin!(hook);
     let done = poll_fn(|cx| match hook.as_mut().poll(cx) {
         Poll::Ready(panic) => Poll::Ready(Some(panic)),
-        Poll::Pending => expiry.poll_expired(cx).map(|()| None),
+        Poll::Pending => {
+            let expiry = expiry.get_or_insert_with(|| {
+                let after = |budget| Deadline::after(system.env().now(), budget);
+                Expiry::new(system.timers(), budget.map_or(Deadline::NEVER, after))
+            });
+            expiry.poll_expired(cx).map(|()| None)
+        }
     })
     .await;
     match done {

@@ -227,14 +227,6 @@ pub(crate) const ORDERS_MAX: u32 = 1024;
 /// Ends of children that a process is remembered with: enough to see a pattern, few enough to read.
 const CHILD_EXITS_MAX: usize = 8;
 
-/// What becomes of an order.
-enum Admission {
-    Go,
-    /// One like it waits already.
-    Known,
-    Full,
-}
-
 /// What the consumer found.
 pub(crate) enum Taken<M> {
     Message(M),
@@ -250,8 +242,8 @@ pub(crate) trait AnyRecord: Send + Sync {
     fn own(&self) -> &OwnLine;
     /// Runs `f` under the record's lock. `f` is ours, short, and calls nothing.
     fn with_control(&self, f: &mut dyn FnMut(&mut Control));
-    /// Queues a system message, or gives it back when the process is dead.
-    fn push_system(&self, message: SystemMessage) -> Result<(), SystemMessage>;
+    /// Queues a system message unless it is an order and `orders_max` of them wait, and wakes the process.
+    fn push(&self, message: SystemMessage, orders_max: u32) -> Result<(), Refusal<SystemMessage>>;
     /// Leaves a waker for a kill while the handler waits for something else, gives the room made so
     /// far to waiting senders, and acknowledges what was handled before. Returns false when the
     /// process was killed meanwhile.
@@ -279,29 +271,17 @@ impl dyn AnyRecord + '_ {
         result.unwrap_or_else(|| unreachable!("with_control runs its closure once"))
     }
 
+    /// Queues a system message, or gives it back when the process is dead.
+    pub(crate) fn push_system(&self, message: SystemMessage) -> Result<(), SystemMessage> {
+        match self.push(message, u32::MAX) {
+            Ok(()) => Ok(()),
+            Err(Refusal::Full(message) | Refusal::Dead(message)) => Err(message),
+        }
+    }
+
     /// Queues an order from outside; refuses it when too many wait.
     pub(crate) fn push_order(&self, message: SystemMessage) -> Result<(), Refusal<SystemMessage>> {
-        let (counts, stops) =
-            (message.is_order(), matches!(message, SystemMessage::Shutdown { .. }));
-        let admission = self.locked(|control| {
-            if control.exit.is_some() {
-                return Admission::Go;
-            }
-            let rare = control.rare();
-            if counts && rare.orders >= ORDERS_MAX {
-                return Admission::Full;
-            }
-            if stops && std::mem::replace(&mut rare.stops, true) {
-                return Admission::Known;
-            }
-            rare.orders += u32::from(counts);
-            Admission::Go
-        });
-        match admission {
-            Admission::Go => self.push_system(message).map_err(Refusal::Dead),
-            Admission::Known => Ok(()),
-            Admission::Full => Err(Refusal::Full(message)),
-        }
+        self.push(message, ORDERS_MAX)
     }
 
     pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
@@ -569,15 +549,28 @@ impl<M: Send + 'static> AnyRecord for Record<M> {
         count
     }
 
-    fn push_system(&self, message: SystemMessage) -> Result<(), SystemMessage> {
+    fn push(&self, message: SystemMessage, orders_max: u32) -> Result<(), Refusal<SystemMessage>> {
         let waker = {
             let mut lanes = self.lanes.lock();
             let control = &mut lanes.control;
             if control.exit.is_some() {
-                return Err(message);
+                return Err(Refusal::Dead(message));
             }
             let accepted = control.accepted;
             let rare = control.rare();
+            if message.is_order() {
+                if rare.orders >= orders_max {
+                    return Err(Refusal::Full(message));
+                }
+                rare.orders += 1;
+            }
+            if message.is_stop() && std::mem::replace(&mut rare.stops, true) {
+                drop(lanes);
+                // One is enough, and the first reason stands. Dropped without the lock: a reason may own
+                // an error of the user's.
+                drop(message);
+                return Ok(());
+            }
             if message.jumps_queue() || fault::planted("down_unstamped") {
                 rare.urgent.push(message);
             } else {

@@ -71,6 +71,11 @@ impl SystemMessage {
         )
     }
 
+    /// Whether it asks for an orderly stop, for which one such message is enough.
+    pub(crate) fn is_stop(&self) -> bool {
+        matches!(self, Self::Shutdown { .. })
+    }
+
     /// A short name for traces.
     pub(crate) fn name(&self) -> &'static str {
         match self {

@@ -96,8 +96,6 @@ pub(crate) struct SystemInner {
     stalls: Log<Stall>,
     deadlocks: Log<DeadlockReport>,
     contained_panics: Log<ContainedPanic>,
-    /// Processes that are Dead and whose messages and news are still under way.
-    settling: AtomicU64,
     terminate_overruns: AtomicU64,
     workers: Workers,
     watchdog: OnceLock<Option<Mutex<Background>>>,
@@ -173,16 +171,6 @@ impl SystemInner {
         self.contained_panics.push(ContainedPanic { process, report, at: self.env.now() });
     }
 
-    /// A process is about to leave the table, and others have not yet learned of its death.
-    pub(crate) fn begin_settling(&self) {
-        self.settling.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// The end of [`SystemInner::begin_settling`].
-    pub(crate) fn end_settling(&self) {
-        self.settling.fetch_sub(1, Ordering::AcqRel);
-    }
-
     pub(crate) fn note_terminate_overrun(&self) {
         self.terminate_overruns.fetch_add(1, Ordering::Relaxed);
     }
@@ -251,7 +239,6 @@ impl System {
                 stalls: Log::new(log_entries_max),
                 deadlocks: Log::new(log_entries_max),
                 contained_panics: Log::new(log_entries_max),
-                settling: AtomicU64::new(0),
                 terminate_overruns: AtomicU64::new(0),
                 workers: Workers::default(),
                 watchdog: OnceLock::new(),
@@ -650,7 +637,7 @@ impl System {
     /// Waits until nobody is on the way to learn of a death any more: the dead are out of the table
     /// before their letters and reports are written.
     async fn wait_settled(&self, deadline: Deadline) {
-        while self.inner.settling.load(Ordering::Acquire) > 0 {
+        while self.inner.workers.are_settling() {
             let now = self.env().now();
             if deadline.has_passed(now) {
                 break;

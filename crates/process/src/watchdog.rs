@@ -45,6 +45,8 @@ pub(crate) struct WorkerSlot {
     /// The process being polled, packed; 0 for none.
     process: AtomicU64,
     poll: AtomicU64,
+    /// Processes that are Dead and whose end the thread is still telling; read by a shutdown.
+    settling: AtomicU64,
 }
 
 /// The slots of one system's threads.
@@ -67,6 +69,17 @@ impl WorkerSlot {
     pub(crate) fn leave(&self) {
         self.process.store(0, Ordering::Relaxed);
     }
+
+    /// The thread is about to publish a death. The critical section that does so orders this before it.
+    pub(crate) fn begin_settling(&self) {
+        self.settling.store(self.settling.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Everybody has been told. Release pairs with Acquire in [`Workers::are_settling`].
+    pub(crate) fn end_settling(&self) {
+        let left = self.settling.load(Ordering::Relaxed).saturating_sub(1);
+        self.settling.store(left, Ordering::Release);
+    }
 }
 
 impl Workers {
@@ -74,6 +87,11 @@ impl Workers {
         let mut slots = self.slots.lock();
         slots.retain(|slot| slot.strong_count() > 0);
         slots.push(Arc::downgrade(slot));
+    }
+
+    /// Whether a thread is on the way to tell of a death that can be known already.
+    pub(crate) fn are_settling(&self) -> bool {
+        self.living().iter().any(|slot| slot.settling.load(Ordering::Acquire) > 0)
     }
 
     fn living(&self) -> Vec<Arc<WorkerSlot>> {
