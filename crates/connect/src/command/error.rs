@@ -61,6 +61,12 @@ pub enum CommandError {
         /// That argument; none when it is missing.
         argument: Option<String>,
     },
+    /// The program's own check of arguments panicked instead of judging these.
+    #[error("the check of arguments for program {program:?} panicked")]
+    CheckPanicked {
+        /// The program.
+        program: String,
+    },
     /// Requests may not set this variable.
     #[error("program {program:?} must not be given variable {name:?}")]
     VariableNotAllowed {
@@ -162,6 +168,7 @@ impl CommandError {
             Self::ArgumentNotAllowed { .. }
             | Self::VariableNotAllowed { .. }
             | Self::BadDirectory { .. } => Code::InvalidInput,
+            Self::CheckPanicked { .. } => Code::InternalError,
             Self::NotFound { .. } => Code::DataNotFound,
             Self::Spawn { .. } | Self::Stuck { .. } => Code::Unknown,
             Self::Timeout { .. } | Self::NotStarted { .. } => Code::Timeout,
@@ -180,6 +187,7 @@ impl CommandError {
         match self {
             Self::NotAllowed { .. } => "add it to the allow list, if it is meant to run",
             Self::ArgumentNotAllowed { .. } => "change the argument or the program's policy",
+            Self::CheckPanicked { .. } => "mend the check that was given to the policy",
             Self::VariableNotAllowed { .. } => "allow the variable in the settings",
             Self::BadDirectory { .. } => "name an existing directory by its absolute path",
             Self::NotFound { .. } => "install the program, or mend the search path",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,14 +57,14 @@ impl ArgumentPolicy {
     }
 
     /// Allows what `check` allows. It runs in the command service, so it must be quick; it refuses
-    /// with the index of the argument it objects to.
+    /// with the index of the argument it objects to. If it panics, the request is refused.
     pub fn check(check: impl Fn(&[String]) -> Result<(), usize> + Send + Sync + 'static) -> Self {
         Self(Kind::Check(Arc::new(check)))
     }
 
     /// The index of the first argument that is not allowed.
-    fn offender(&self, arguments: &[String]) -> Option<usize> {
-        match &self.0 {
+    fn offender(&self, arguments: &[String]) -> Result<Option<usize>, CheckPanicked> {
+        Ok(match &self.0 {
             Kind::Any => None,
             Kind::Each(allowed) => arguments.iter().position(|one| !allowed.contains(one)),
             Kind::Exactly(lists) if lists.contains(arguments) => None,
@@ -74,8 +75,11 @@ impl ArgumentPolicy {
                 };
                 Some(lists.iter().map(common).max().unwrap_or(0))
             }
-            Kind::Check(check) => check(arguments).err(),
-        }
+            // A panic would end the service, and with it the programs of everybody else.
+            Kind::Check(check) => catch_unwind(AssertUnwindSafe(|| check(arguments)))
+                .map_err(|_reported_by_the_hook| CheckPanicked)?
+                .err(),
+        })
     }
 }
 
@@ -89,6 +93,10 @@ impl fmt::Debug for ArgumentPolicy {
         }
     }
 }
+
+/// A check of the user's panicked instead of judging.
+#[derive(Debug, PartialEq, Eq)]
+struct CheckPanicked;
 
 #[derive(Debug, Clone)]
 struct Rule {
@@ -160,8 +168,12 @@ impl AllowList {
                 return Err(refused(index));
             }
         }
-        if let Some(index) = rule.arguments.offender(arguments) {
-            return Err(refused(index));
+        match rule.arguments.offender(arguments) {
+            Ok(None) => {}
+            Ok(Some(index)) => return Err(refused(index)),
+            Err(CheckPanicked) => {
+                return Err(CommandError::CheckPanicked { program: program.to_owned() });
+            }
         }
         Ok(match &rule.path {
             Some(path) => vec![path.clone()],

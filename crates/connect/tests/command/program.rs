@@ -7,7 +7,7 @@ use foundation_connect::{
 };
 use foundation_types::{Code, Error};
 
-use crate::world::{MARK, OUTPUT_MAX, PATIENCE, Program, World, everywhere, really};
+use crate::world::{MARK, OUTPUT_MAX, PATIENCE, Program, World, everywhere, really, scripted};
 
 #[test]
 fn a_status_other_than_success_is_an_answer() {
@@ -52,6 +52,31 @@ fn only_what_is_allowed_runs() {
             let good = CommandRequest::new("sh", deadline).args(["-c", "exit 0"]);
             assert!(commands.run(good).await.unwrap().status.is_success());
         }
+    });
+}
+
+/// A panic in a check once ended the service, and every program of every caller with it.
+#[test]
+fn a_check_that_panics_refuses_its_request_and_disturbs_nobody() {
+    scripted(|world| async move {
+        let (commands, service) = world.start(world.settings());
+        let check = ArgumentPolicy::check(|all| {
+            assert!(all.is_empty(), "planted in a check");
+            Ok(())
+        });
+        let list = AllowList::new().allow("hello", check).allow("gate", ArgumentPolicy::any());
+        commands.allow(list).await.unwrap();
+        let other = world.task(&commands, world.request(Program::Gate));
+        world.wait_runs(1).await;
+        let refused = commands.run(world.request(Program::Hello).arg("x")).await;
+        assert!(
+            matches!(&refused, Err(CommandError::CheckPanicked { program }) if program == "hello"),
+            "{refused:?}"
+        );
+        assert!(commands.run(world.request(Program::Hello)).await.is_ok());
+        assert!(world.join(other).await.is_ok());
+        assert!(world.system.info(service).is_some());
+        assert_eq!(commands.stats().await.unwrap().denied, 1);
     });
 }
 
