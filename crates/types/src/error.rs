@@ -1,5 +1,6 @@
 //! One failure: what, where, why, and what to do about it.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -47,6 +48,8 @@ struct Inner {
     place: Option<String>,
     remedy: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// The message is the text of the source, so a report says it once.
+    quotes_source: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +85,35 @@ impl Error {
             place: None,
             remedy: None,
             source: None,
+            quotes_source: false,
         }))
+    }
+
+    /// Makes an error of any error: its text becomes the message, cut as any other, and itself the
+    /// cause. Nobody has classified it, so the code is [`Code::Unknown`].
+    ///
+    /// The message keeps different failures apart, since causes do not count in a comparison. An
+    /// [`Error`] is returned as it is.
+    ///
+    /// ```
+    /// use std::io;
+    /// use foundation_types::Error;
+    ///
+    /// let error = Error::of(io::Error::other("the disk is gone"));
+    /// assert_eq!(error.report().to_string(), "E9999 unknown: the disk is gone");
+    /// ```
+    pub fn of<E: StdError + Send + Sync + 'static>(error: E) -> Self {
+        match take(error) {
+            Ok(own) => own,
+            Err(error) => {
+                let message = bounded(&error, Self::MESSAGE_BYTES_MAX);
+                let mut made = Self::new(Code::Unknown, message).caused_by(error);
+                // A folded chain says more than its first link.
+                made.0.quotes_source =
+                    made.0.source.as_ref().is_some_and(|source| !source.is::<Folded>());
+                made
+            }
+        }
     }
 
     /// Adds a field, or replaces the one with that key.
@@ -125,6 +156,7 @@ impl Error {
             Some(folded) => Box::new(folded),
             None => Box::new(source),
         });
+        self.0.quotes_source = false;
         self
     }
 
@@ -290,11 +322,34 @@ pub struct Report<'a>(&'a Error);
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.0, f)?;
+        let mut is_said = self.0.0.quotes_source;
         for cause in self.0.causes() {
-            write!(f, ", caused by: {cause}")?;
+            if !is_said {
+                write!(f, ", caused by: {cause}")?;
+            }
+            is_said = as_error(cause).is_some_and(|error| error.0.quotes_source);
         }
         Ok(())
     }
+}
+
+/// Returns the value as a `T` if that is its type, or else as it came.
+pub(crate) fn take<T: Any, E: Any>(value: E) -> Result<T, E> {
+    // The option lets it be moved out through the reference without a box.
+    let mut slot = Some(value);
+    let any: &mut dyn Any = &mut slot;
+    let taken = any.downcast_mut::<Option<T>>().and_then(Option::take);
+    match (taken, slot) {
+        (Some(taken), _) => Ok(taken),
+        (None, Some(value)) => Err(value),
+        (None, None) => unreachable!("what was not taken is still there"),
+    }
+}
+
+/// The link of a chain as one of our errors, owned or shared.
+fn as_error<'a>(link: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    let shared = || link.downcast_ref::<Arc<Error>>().map(AsRef::as_ref);
+    link.downcast_ref::<Error>().or_else(shared)
 }
 
 /// Stands for a chain of causes that was too long to keep.
@@ -351,8 +406,7 @@ struct Cause<'a>(&'a (dyn StdError + 'static));
 impl Serialize for Cause<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let shared = || self.0.downcast_ref::<Arc<Error>>().map(AsRef::as_ref);
-        match self.0.downcast_ref::<Error>().or_else(shared) {
+        match as_error(self.0) {
             Some(error) => error.serialize_link(&mut map)?,
             None => map.serialize_entry("message", &bounded(self.0, Error::MESSAGE_BYTES_MAX))?,
         }

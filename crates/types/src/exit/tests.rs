@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -64,6 +65,34 @@ fn reasons_are_equal_exactly_when_they_mean_the_same() {
     assert_eq!(ExitReason::panic(report(None)), ExitReason::panic(report(Some("0: main"))));
     let elsewhere = PanicReport { location: None, ..report(None) };
     assert_ne!(ExitReason::panic(report(None)), ExitReason::panic(elsewhere));
+}
+
+/// All errors of other crates used to be one reason, "unclassified failure": equality leaves causes
+/// out, and the text of the failure was only there. The text is the message now.
+#[test]
+fn foreign_errors_are_equal_exactly_when_they_say_the_same() {
+    let make = || {
+        [
+            ExitReason::from(io::Error::other("the disk is gone")),
+            ExitReason::from(io::Error::from(io::ErrorKind::NotFound)),
+            ExitReason::from(fmt::Error),
+            ExitReason::from("x".parse::<u8>().unwrap_err()),
+        ]
+    };
+    for (row, a) in make().iter().enumerate() {
+        for (column, b) in make().iter().enumerate() {
+            assert_eq!(a == b, row == column, "{a} and {b}");
+        }
+    }
+    // A person sees the cause, once.
+    assert_eq!(make()[0].to_string(), "error: E9999 unknown: the disk is gone");
+    let json = serde_json::to_value(&make()[0]).unwrap();
+    assert_eq!(json["error"]["message"], "the disk is gone");
+
+    let ExitReason::Error(long) = ExitReason::from(io::Error::other("x".repeat(100_000))) else {
+        panic!("an error became another reason");
+    };
+    assert_eq!(long.message().len(), Error::MESSAGE_BYTES_MAX + '…'.len_utf8());
 }
 
 #[test]
