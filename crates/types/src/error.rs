@@ -71,6 +71,9 @@ impl Error {
     /// The most causes below one error; a longer chain is folded into its two ends.
     pub const CAUSES_MAX: usize = 64;
 
+    /// How far a chain that others made is looked through.
+    const WALK_MAX: usize = 2 * Self::CAUSES_MAX;
+
     /// Makes an error; a literal message is not copied.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let mut message = message.into();
@@ -90,7 +93,8 @@ impl Error {
     }
 
     /// Makes an error of any error: its text becomes the message, cut as any other, and itself the
-    /// cause. Nobody has classified it, so the code is [`Code::Unknown`].
+    /// cause. The code is the first in the chain, of an [`Error`] or a [`Code::as_source`], or
+    /// [`Code::Unknown`] if nobody has classified it.
     ///
     /// The message keeps different failures apart, since causes do not count in a comparison. An
     /// [`Error`] is returned as it is.
@@ -107,7 +111,7 @@ impl Error {
             Ok(own) => own,
             Err(error) => {
                 let message = bounded(&error, Self::MESSAGE_BYTES_MAX);
-                let mut made = Self::new(Code::Unknown, message).caused_by(error);
+                let mut made = Self::new(code_of(&error), message).caused_by(error);
                 // A folded chain says more than its first link.
                 made.0.quotes_source =
                     made.0.source.as_ref().is_some_and(|source| !source.is::<Folded>());
@@ -235,9 +239,9 @@ impl Error {
     }
 
     /// Returns the causes, the nearest first and without this error itself; at most
-    /// [`Error::CAUSES_MAX`].
+    /// [`Error::CAUSES_MAX`]. A [`Code`] in the chain classifies a cause and is none.
     pub fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-        iter::successors(self.source(), |&cause| cause.source()).take(Self::CAUSES_MAX)
+        causes_from(self.source()).take(Self::CAUSES_MAX)
     }
 
     /// Returns the error with all its causes on one line, for logs and people.
@@ -352,6 +356,23 @@ fn as_error<'a>(link: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     link.downcast_ref::<Error>().or_else(shared)
 }
 
+/// The errors of a chain, without the codes that some of them name at its end.
+fn causes_from<'a>(
+    first: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(first, |&link| link.source()).filter(|link| !link.is::<Code>())
+}
+
+/// The first code in a chain.
+fn code_of(first: &(dyn StdError + 'static)) -> Code {
+    // A foreign chain may be endless.
+    let mut links = iter::successors(Some(first), |&link| link.source()).take(Error::WALK_MAX);
+    let named = |link: &(dyn StdError + 'static)| link.downcast_ref::<Code>().copied();
+    links
+        .find_map(|link| named(link).or_else(|| as_error(link).map(Error::code)))
+        .unwrap_or(Code::Unknown)
+}
+
 /// Stands for a chain of causes that was too long to keep.
 #[derive(Debug)]
 struct Folded {
@@ -364,8 +385,7 @@ impl Folded {
     /// Folds the chain that starts with `first`, or returns `None` if it is short enough to keep.
     fn of(first: &(dyn StdError + 'static)) -> Option<Self> {
         // A foreign chain may be long or even endless, so the walk to its end is bounded too.
-        let walk_max = 2 * Error::CAUSES_MAX;
-        let links = iter::successors(Some(first), |&link| link.source()).take(walk_max);
+        let links = causes_from(Some(first)).take(Error::WALK_MAX);
         let (len, last) = links.fold((0, first), |(len, _), link| (len + 1, link));
         (len > Error::CAUSES_MAX).then(|| Self {
             first: bounded(first, Error::VALUE_BYTES_MAX),

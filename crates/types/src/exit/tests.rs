@@ -1,3 +1,4 @@
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -118,6 +119,38 @@ fn question_mark_keeps_an_own_error_as_it_is() {
         panic!("an error became another reason");
     };
     assert!(Arc::ptr_eq(&kept, &shared));
+}
+
+/// An error of another crate, around one of which we know the code.
+#[derive(Debug)]
+struct Around<E>(E);
+
+impl<E> fmt::Display for Around<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no report")
+    }
+}
+
+impl<E: StdError + 'static> StdError for Around<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// The conversion behind `?` takes any error, and used to call each that is not an [`Error`]
+/// unknown, which is never retried, also when a code stood further down the chain.
+#[test]
+fn question_mark_takes_the_first_code_of_the_chain() {
+    let reasons = [
+        ExitReason::from(Around(timeout())),
+        ExitReason::from(Around(Arc::new(timeout()))),
+        ExitReason::from(Around(Around(Code::Timeout))),
+    ];
+    for reason in reasons {
+        let ExitReason::Error(error) = &reason else { panic!("{reason}") };
+        assert_eq!((error.code(), error.message()), (Code::Timeout, "no report"));
+        assert!(!error.report().to_string().ends_with("E4301 timeout"), "{}", error.report());
+    }
 }
 
 #[test]
