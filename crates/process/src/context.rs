@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use foundation_env::sync::atomic::Ordering;
-use foundation_types::{Deadline, ExitReason, HookId, Instant, MonitorId, Pid, TimerId};
+use foundation_types::{Code, Deadline, ExitReason, HookId, Instant, MonitorId, Pid, TimerId};
 
 use crate::address::Address;
 use crate::current;
@@ -81,9 +81,8 @@ impl<M> Default for Extras<M> {
 }
 
 /// Why something that takes a place in a table of the process was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[error("process {pid} already has {limit} {what}, the most it may have")]
 pub struct LimitReached {
     /// The process that has so many.
     pub pid: Pid,
@@ -91,6 +90,20 @@ pub struct LimitReached {
     pub what: &'static str,
     /// The limit, from [`Limits`](crate::Limits).
     pub limit: usize,
+}
+
+impl LimitReached {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::ResourceExhausted
+    }
+}
+
+impl fmt::Display for LimitReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, what, limit } = self;
+        write!(f, "process {pid} already has {limit} {what}, the most it may have")
+    }
 }
 
 /// The process's view of itself and its system, given to every handler.

@@ -1,11 +1,12 @@
 //! One message to many: broadcasts with a stated rule and an outcome for each recipient.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use foundation_types::{Deadline, Pid};
+use foundation_types::{Code, Deadline, Pid};
 
 use crate::address::{Address, Permit};
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
@@ -55,23 +56,50 @@ pub enum DeliveryOutcome {
 }
 
 /// Why a broadcast failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BroadcastError {
     /// More recipients than [`BROADCAST_MAX`]; nothing was sent.
-    #[error("{0} recipients are more than a broadcast may have")]
     TooMany(usize),
     /// A recipient is named twice under [`Rule::AllOrNothing`]; nothing was sent.
-    #[error("process {0} is named twice in a broadcast to all or none")]
     Twice(Pid),
     /// The rule did not hold. The outcomes are in the order of the recipients.
-    #[error("the rule {rule:?} did not hold")]
     Rule {
         /// The rule.
         rule: Rule,
         /// What became of it for each recipient.
         deliveries: Vec<Delivery>,
     },
+}
+
+impl BroadcastError {
+    /// The entry of the error catalogue for this failure: for a rule that did not hold that of the
+    /// worst outcome, a deadlock before a dead recipient before a full mailbox.
+    pub fn code(&self) -> Code {
+        let Self::Rule { deliveries, .. } = self else { return Code::InvalidInput };
+        let any = |wanted| deliveries.iter().any(|delivery| delivery.outcome == wanted);
+        if any(DeliveryOutcome::Deadlock) {
+            Code::InternalError
+        } else if any(DeliveryOutcome::NoProcess) || deliveries.is_empty() {
+            Code::ProcessNotAlive
+        } else {
+            Code::ResourceExhausted
+        }
+    }
+}
+
+impl fmt::Display for BroadcastError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany(len) => {
+                write!(f, "{len} recipients are more than a broadcast may have")
+            }
+            Self::Twice(pid) => {
+                write!(f, "process {pid} is named twice in a broadcast to all or none")
+            }
+            Self::Rule { rule, .. } => write!(f, "the rule {rule:?} did not hold"),
+        }
+    }
 }
 
 impl System {

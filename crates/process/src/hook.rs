@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use foundation_types::{ExitReason, HookId, Pid};
+use foundation_types::{Code, ExitReason, HookId, Pid};
 
 use crate::record::{AnyRecord, state};
 use crate::system::SystemInner;
@@ -22,20 +22,39 @@ pub struct Exited {
 pub(crate) type Hook = Box<dyn FnOnce(&Exited) + Send>;
 
 /// Why an exit hook was not added.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HookError {
     /// The process is dying or dead: what the hook would give back must not be taken.
-    #[error("process {0} is dying or dead")]
     NoProcess(Pid),
     /// The process has as many exit hooks as it may have.
-    #[error("process {pid} already has {limit} exit hooks")]
     TooMany {
         /// The process.
         pid: Pid,
         /// The greatest number of hooks a process may have.
         limit: usize,
     },
+}
+
+impl HookError {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoProcess(_) => Code::ProcessNotAlive,
+            Self::TooMany { .. } => Code::ResourceExhausted,
+        }
+    }
+}
+
+impl fmt::Display for HookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProcess(pid) => write!(f, "process {pid} is dying or dead"),
+            Self::TooMany { pid, limit } => {
+                write!(f, "process {pid} already has {limit} exit hooks")
+            }
+        }
+    }
 }
 
 pub(crate) fn add(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use foundation_types::{Deadline, ExitReason, Pid};
+use foundation_types::{Code, Deadline, ExitReason, Pid};
 
 use crate::address::Address;
 use crate::context::Context;
@@ -22,20 +22,17 @@ use crate::timer;
 pub const DEFAULT_MAILBOX: u32 = 1024;
 
 /// Why a process was not spawned.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// The system is shutting down.
-    #[error("the system is shutting down")]
     ShuttingDown,
     /// The system has as many processes as it may have.
-    #[error("the system already has {limit} processes, the most it may have")]
     TooManyProcesses {
         /// [`Limits::processes_max`](crate::Limits).
         limit: usize,
     },
     /// The process it was to be linked to is dead.
-    #[error("the process {0} it was to be linked to is dead")]
     NoParent(Pid),
     /// The process it was to be linked to has as many links as it may have.
     #[error("the process {parent} it was to be linked to already has {limit} links")]
@@ -48,21 +45,72 @@ pub enum SpawnError {
 }
 
 /// Why a process did not start.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StartError {
     /// It was not spawned.
-    #[error("not spawned")]
-    Spawn(#[from] SpawnError),
+    Spawn(SpawnError),
     /// It ended before its `init` was done.
-    #[error("init failed: {0}")]
     Init(ExitReason),
     /// Its `init` was not done before the deadline; it was killed.
-    #[error("init was not done before the deadline")]
     Timeout,
 }
 
+impl SpawnError {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::ShuttingDown => Code::ServiceUnavailable,
+            Self::TooManyProcesses { .. } => Code::ResourceExhausted,
+            Self::NoParent(_) => Code::ProcessNotAlive,
+        }
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShuttingDown => f.write_str("the system is shutting down"),
+            Self::TooManyProcesses { limit } => {
+                write!(f, "the system already has {limit} processes, the most it may have")
+            }
+            Self::NoParent(pid) => write!(f, "the process {pid} it was to be linked to is dead"),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(_) => f.write_str("not spawned"),
+            Self::Init(reason) => write!(f, "init failed: {reason}"),
+            Self::Timeout => f.write_str("init was not done before the deadline"),
+        }
+    }
+}
+
+impl From<SpawnError> for StartError {
+    fn from(error: SpawnError) -> Self {
+        Self::Spawn(error)
+    }
+}
+
 impl StartError {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Spawn(error) => error.code(),
+            Self::Init(_) => Code::InitializationFailed,
+            Self::Timeout => Code::Timeout,
+        }
+    }
+
+    /// Whether another try can succeed, as the code says. After `Init` that is for a supervisor to
+    /// decide.
+    pub fn is_retryable(&self) -> bool {
+        self.code().retry().is_retryable()
+    }
+
     /// What a supervisor takes as the exit reason of the child.
     pub fn into_reason(self) -> ExitReason {
         match self {

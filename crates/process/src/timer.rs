@@ -20,7 +20,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use foundation_env::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use foundation_env::sync::{Mutex, thread_local};
 use foundation_env::{Env, fault};
-use foundation_types::{Deadline, Instant, Pid, TimerId};
+use foundation_types::{Code, Deadline, Instant, Pid, TimerId};
 
 use crate::current;
 use crate::signal::SystemMessage;
@@ -290,6 +290,18 @@ pub(crate) async fn before<F: Future>(
 }
 
 /// A deadline passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the deadline passed")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed;
+
+impl Elapsed {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::Timeout
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the deadline passed")
+    }
+}

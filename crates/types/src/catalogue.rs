@@ -8,6 +8,7 @@
 //!   validation, corrupted data, business rules;
 //! - what is severe is never retried at once, since that is a hot loop on a system in trouble.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
@@ -167,6 +168,9 @@ macro_rules! catalogue {
         /// Names one kind of failure.
         ///
         /// Written as `E4301 timeout`; serialized as the number.
+        ///
+        /// It is an error itself, so that an error type can name its code to whoever knows only
+        /// that it is some error: as its `source`, by [`Code::as_source`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
         #[non_exhaustive]
@@ -183,6 +187,16 @@ macro_rules! catalogue {
                 match number {
                     $($number => Some(Self::$code),)+
                     _ => None,
+                }
+            }
+
+            /// Returns the code as the `source` of an error that has this code and no cause.
+            ///
+            /// [`Error::of`](crate::Error::of) finds it there; our reports leave it out, since
+            /// it stands at their beginning.
+            pub const fn as_source(self) -> &'static (dyn StdError + 'static) {
+                match self {
+                    $(Self::$code => &Self::$code,)+
                 }
             }
 
@@ -295,6 +309,8 @@ impl fmt::Display for Code {
         write!(f, "E{} {}", self.number(), self.name())
     }
 }
+
+impl StdError for Code {}
 
 impl Serialize for Code {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,5 +1,6 @@
 //! One failure: what, where, why, and what to do about it.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -47,6 +48,8 @@ struct Inner {
     place: Option<String>,
     remedy: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// The message is the text of the source, so a report says it once.
+    quotes_source: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -68,6 +71,9 @@ impl Error {
     /// The most causes below one error; a longer chain is folded into its two ends.
     pub const CAUSES_MAX: usize = 64;
 
+    /// How far a chain that others made is looked through.
+    const WALK_MAX: usize = 2 * Self::CAUSES_MAX;
+
     /// Makes an error; a literal message is not copied.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let mut message = message.into();
@@ -82,7 +88,36 @@ impl Error {
             place: None,
             remedy: None,
             source: None,
+            quotes_source: false,
         }))
+    }
+
+    /// Makes an error of any error: its text becomes the message, cut as any other, and itself the
+    /// cause. The code is the first in the chain, of an [`Error`] or a [`Code::as_source`], or
+    /// [`Code::Unknown`] if nobody has classified it.
+    ///
+    /// The message keeps different failures apart, since causes do not count in a comparison. An
+    /// [`Error`] is returned as it is.
+    ///
+    /// ```
+    /// use std::io;
+    /// use foundation_types::Error;
+    ///
+    /// let error = Error::of(io::Error::other("the disk is gone"));
+    /// assert_eq!(error.report().to_string(), "E9999 unknown: the disk is gone");
+    /// ```
+    pub fn of<E: StdError + Send + Sync + 'static>(error: E) -> Self {
+        match take(error) {
+            Ok(own) => own,
+            Err(error) => {
+                let message = bounded(&error, Self::MESSAGE_BYTES_MAX);
+                let mut made = Self::new(code_of(&error), message).caused_by(error);
+                // A folded chain says more than its first link.
+                made.0.quotes_source =
+                    made.0.source.as_ref().is_some_and(|source| !source.is::<Folded>());
+                made
+            }
+        }
     }
 
     /// Adds a field, or replaces the one with that key.
@@ -125,6 +160,7 @@ impl Error {
             Some(folded) => Box::new(folded),
             None => Box::new(source),
         });
+        self.0.quotes_source = false;
         self
     }
 
@@ -203,9 +239,9 @@ impl Error {
     }
 
     /// Returns the causes, the nearest first and without this error itself; at most
-    /// [`Error::CAUSES_MAX`].
+    /// [`Error::CAUSES_MAX`]. A [`Code`] in the chain classifies a cause and is none.
     pub fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-        iter::successors(self.source(), |&cause| cause.source()).take(Self::CAUSES_MAX)
+        causes_from(self.source()).take(Self::CAUSES_MAX)
     }
 
     /// Returns the error with all its causes on one line, for logs and people.
@@ -290,11 +326,51 @@ pub struct Report<'a>(&'a Error);
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.0, f)?;
+        let mut is_said = self.0.0.quotes_source;
         for cause in self.0.causes() {
-            write!(f, ", caused by: {cause}")?;
+            if !is_said {
+                write!(f, ", caused by: {cause}")?;
+            }
+            is_said = as_error(cause).is_some_and(|error| error.0.quotes_source);
         }
         Ok(())
     }
+}
+
+/// Returns the value as a `T` if that is its type, or else as it came.
+pub(crate) fn take<T: Any, E: Any>(value: E) -> Result<T, E> {
+    // The option lets it be moved out through the reference without a box.
+    let mut slot = Some(value);
+    let any: &mut dyn Any = &mut slot;
+    let taken = any.downcast_mut::<Option<T>>().and_then(Option::take);
+    match (taken, slot) {
+        (Some(taken), _) => Ok(taken),
+        (None, Some(value)) => Err(value),
+        (None, None) => unreachable!("what was not taken is still there"),
+    }
+}
+
+/// The link of a chain as one of our errors, owned or shared.
+fn as_error<'a>(link: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    let shared = || link.downcast_ref::<Arc<Error>>().map(AsRef::as_ref);
+    link.downcast_ref::<Error>().or_else(shared)
+}
+
+/// The errors of a chain, without the codes that some of them name at its end.
+fn causes_from<'a>(
+    first: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(first, |&link| link.source()).filter(|link| !link.is::<Code>())
+}
+
+/// The first code in a chain.
+fn code_of(first: &(dyn StdError + 'static)) -> Code {
+    // A foreign chain may be endless.
+    let mut links = iter::successors(Some(first), |&link| link.source()).take(Error::WALK_MAX);
+    let named = |link: &(dyn StdError + 'static)| link.downcast_ref::<Code>().copied();
+    links
+        .find_map(|link| named(link).or_else(|| as_error(link).map(Error::code)))
+        .unwrap_or(Code::Unknown)
 }
 
 /// Stands for a chain of causes that was too long to keep.
@@ -309,8 +385,7 @@ impl Folded {
     /// Folds the chain that starts with `first`, or returns `None` if it is short enough to keep.
     fn of(first: &(dyn StdError + 'static)) -> Option<Self> {
         // A foreign chain may be long or even endless, so the walk to its end is bounded too.
-        let walk_max = 2 * Error::CAUSES_MAX;
-        let links = iter::successors(Some(first), |&link| link.source()).take(walk_max);
+        let links = causes_from(Some(first)).take(Error::WALK_MAX);
         let (len, last) = links.fold((0, first), |(len, _), link| (len + 1, link));
         (len > Error::CAUSES_MAX).then(|| Self {
             first: bounded(first, Error::VALUE_BYTES_MAX),
@@ -351,8 +426,7 @@ struct Cause<'a>(&'a (dyn StdError + 'static));
 impl Serialize for Cause<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let shared = || self.0.downcast_ref::<Arc<Error>>().map(AsRef::as_ref);
-        match self.0.downcast_ref::<Error>().or_else(shared) {
+        match as_error(self.0) {
             Some(error) => error.serialize_link(&mut map)?,
             None => map.serialize_entry("message", &bounded(self.0, Error::MESSAGE_BYTES_MAX))?,
         }

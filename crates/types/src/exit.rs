@@ -1,13 +1,13 @@
 //! Why a process ended.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::{Code, Error};
+use crate::Error;
+use crate::error::take;
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +19,8 @@ mod tests;
 /// as [`Error`] compares them.
 ///
 /// It does not implement [`std::error::Error`], so that any error converts into it and a handler
-/// may end its process with `?`. An [`Error`] is kept as it is; another error becomes the cause of
-/// an [`Error`] with [`Code::Unknown`].
+/// may end its process with `?`. An [`Error`] is kept as it is; of another error [`Error::of`] makes
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExitReason {
     /// The process has done its work.
@@ -111,21 +111,10 @@ impl Serialize for ExitReason {
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for ExitReason {
     fn from(error: E) -> Self {
-        // An `Error` passes through here too, since it is an error as well: it must keep its code.
-        // The option lets it be moved out through the reference without a box.
-        let mut slot = Some(error);
-        let any: &mut dyn Any = &mut slot;
-        if let Some(own) = any.downcast_mut::<Option<Error>>().and_then(Option::take) {
-            return Self::Error(Arc::new(own));
+        match take(error) {
+            Ok(shared) => Self::Error(shared),
+            Err(error) => Self::Error(Arc::new(Error::of(error))),
         }
-        if let Some(shared) = any.downcast_mut::<Option<Arc<Error>>>().and_then(Option::take) {
-            return Self::Error(shared);
-        }
-        let mut unclassified = Error::new(Code::Unknown, "unclassified failure");
-        if let Some(source) = slot {
-            unclassified = unclassified.caused_by(source);
-        }
-        Self::Error(Arc::new(unclassified))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use foundation_process::{CallError, Reply};
-use foundation_types::{Code, Deadline, Error, ExitReason};
+use foundation_types::{Deadline, ExitReason};
 
 use crate::subject::{
     Gate, Log, Order, Subject, act, failure, poll_once, quiesce, simulate, start, wait,
@@ -170,16 +170,4 @@ fn an_answer_to_a_caller_that_gave_up_comes_back() {
         assert!(process.is_alive());
         assert_eq!(system.counts().timers, 0, "a cancelled call leaves no timer");
     });
-}
-
-#[test]
-fn errors_name_their_code_and_whether_to_retry() {
-    let retried = [CallError::Timeout, CallError::Full, CallError::Exited(ExitReason::Killed)];
-    assert!(retried.iter().all(CallError::is_retryable));
-    let path = Vec::new();
-    let final_ones = [CallError::NoProcess, CallError::NoReply, CallError::Deadlock { path }];
-    assert!(!final_ones.iter().any(CallError::is_retryable));
-    assert_eq!(CallError::Timeout.code(), Code::Timeout);
-    let error = Error::from(CallError::NoProcess);
-    assert_eq!(error.code(), Code::ProcessNotAlive);
 }

@@ -49,6 +49,7 @@ fn every_code_is_as_published() {
         let found = (code.number(), code.name(), code.category(), code.severity(), code.retry());
         assert_eq!(found, expected);
         assert_eq!(code.to_string(), format!("E{} {}", expected.0, expected.1));
+        assert_eq!(code.as_source().downcast_ref(), Some(&code));
         assert_eq!(serde_json::to_string(&code).unwrap(), expected.0.to_string());
     }
 }

@@ -109,6 +109,20 @@ fn wrap_keeps_the_code_and_cause_keeps_both() {
 }
 
 #[test]
+fn report_says_a_quoted_cause_once_wherever_it_stands() {
+    let quoted = || Error::of(refused());
+    assert_eq!(quoted().report().to_string(), "E9999 unknown: connection refused");
+    assert!(quoted().causes().next().unwrap().is::<io::Error>());
+    let expected = "E9999 unknown: cannot renew, caused by: E9999 unknown: connection refused";
+    assert_eq!(quoted().wrap("cannot renew").report().to_string(), expected);
+    let shared = Error::new(Code::Unknown, "cannot renew").caused_by(Arc::new(quoted()));
+    assert_eq!(shared.report().to_string(), expected);
+    // Another cause is no longer the one that the message quotes.
+    let replaced = quoted().caused_by(fmt::Error).report().to_string();
+    assert!(replaced.ends_with(&format!("refused, caused by: {}", fmt::Error)), "{replaced}");
+}
+
+#[test]
 fn wrapping_in_a_loop_stays_bounded_and_keeps_both_ends() {
     let mut error = Error::new(Code::Timeout, "the root");
     for _ in 0..Error::CAUSES_MAX {
@@ -155,6 +169,8 @@ fn endless_foreign_chain_is_folded() {
     let error = Error::new(Code::Unknown, "x").caused_by(Endless);
     assert_eq!(error.causes().count(), 1);
     let report = error.report().to_string();
+    assert!(report.ends_with("left out here, caused by: endless"), "{report}");
+    let report = Error::of(Endless).report().to_string();
     assert!(report.ends_with("left out here, caused by: endless"), "{report}");
 }
 

@@ -1,3 +1,5 @@
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -66,6 +68,34 @@ fn reasons_are_equal_exactly_when_they_mean_the_same() {
     assert_ne!(ExitReason::panic(report(None)), ExitReason::panic(elsewhere));
 }
 
+/// All errors of other crates used to be one reason, "unclassified failure": equality leaves causes
+/// out, and the text of the failure was only there. The text is the message now.
+#[test]
+fn foreign_errors_are_equal_exactly_when_they_say_the_same() {
+    let make = || {
+        [
+            ExitReason::from(io::Error::other("the disk is gone")),
+            ExitReason::from(io::Error::from(io::ErrorKind::NotFound)),
+            ExitReason::from(fmt::Error),
+            ExitReason::from("x".parse::<u8>().unwrap_err()),
+        ]
+    };
+    for (row, a) in make().iter().enumerate() {
+        for (column, b) in make().iter().enumerate() {
+            assert_eq!(a == b, row == column, "{a} and {b}");
+        }
+    }
+    // A person sees the cause, once.
+    assert_eq!(make()[0].to_string(), "error: E9999 unknown: the disk is gone");
+    let json = serde_json::to_value(&make()[0]).unwrap();
+    assert_eq!(json["error"]["message"], "the disk is gone");
+
+    let ExitReason::Error(long) = ExitReason::from(io::Error::other("x".repeat(100_000))) else {
+        panic!("an error became another reason");
+    };
+    assert_eq!(long.message().len(), Error::MESSAGE_BYTES_MAX + '…'.len_utf8());
+}
+
 #[test]
 fn clones_share_one_report() {
     let reason = ExitReason::error(timeout());
@@ -89,6 +119,38 @@ fn question_mark_keeps_an_own_error_as_it_is() {
         panic!("an error became another reason");
     };
     assert!(Arc::ptr_eq(&kept, &shared));
+}
+
+/// An error of another crate, around one of which we know the code.
+#[derive(Debug)]
+struct Around<E>(E);
+
+impl<E> fmt::Display for Around<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no report")
+    }
+}
+
+impl<E: StdError + 'static> StdError for Around<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// The conversion behind `?` takes any error, and used to call each that is not an [`Error`]
+/// unknown, which is never retried, also when a code stood further down the chain.
+#[test]
+fn question_mark_takes_the_first_code_of_the_chain() {
+    let reasons = [
+        ExitReason::from(Around(timeout())),
+        ExitReason::from(Around(Arc::new(timeout()))),
+        ExitReason::from(Around(Around(Code::Timeout))),
+    ];
+    for reason in reasons {
+        let ExitReason::Error(error) = &reason else { panic!("{reason}") };
+        assert_eq!((error.code(), error.message()), (Code::Timeout, "no report"));
+        assert!(!error.report().to_string().ends_with("E4301 timeout"), "{}", error.report());
+    }
 }
 
 #[test]
