@@ -10,7 +10,7 @@ use std::time::Duration;
 use foundation_types::{Deadline, ExitReason, Pid};
 
 use crate::current;
-use crate::deadlock::{self, Waiting};
+use crate::deadlock::{self, Shown};
 use crate::error::{CallError, SendError, TrySendError};
 use crate::record::{AnyRecord, Identity, Record, Refusal, Room};
 use crate::reply::{self, Reply};
@@ -242,8 +242,8 @@ impl<M: Send + 'static> Address<M> {
 
     /// A process that waits for itself waits for ever.
     fn refuse_self(&self) -> Result<(), CallError> {
-        let own = self.pid();
-        if current::pid() == Some(own) {
+        if current::is(Some(&*self.record)) {
+            let own = self.pid();
             return Err(CallError::Deadlock { path: vec![own, own] });
         }
         Ok(())
@@ -268,7 +268,7 @@ impl<M: Send + 'static> Address<M> {
                 let failed = |reply::NoAnswer| self.died_or(CallError::NoReply);
                 return Poll::Ready(outcome.map_err(failed));
             }
-            wait.poll_pending(cx, |process| answer.waits_in(process)).map(|stop| Err(stop.into()))
+            wait.poll_pending(cx, |shown| answer.enlist(shown)).map(|stop| Err(stop.into()))
         })
         .await
     }
@@ -285,14 +285,12 @@ impl<M: Send + 'static> Address<M> {
         let mut place = Place { record: &self.record, ticket: None };
         let mut wait = Wait::new(self, deadline);
         poll_fn(|cx| {
-            let process = &mut wait.process;
-            let room =
-                self.record.poll_room(&mut place.ticket, cx.waker(), || process.find().cloned());
-            let still_waits = || self.record.still_waits(place.ticket);
+            let room = self.record.poll_room(&mut place.ticket, cx.waker());
+            let enlist = |shown| self.record.enlist(place.ticket, shown);
             match room {
                 Room::Reserved => Poll::Ready(Ok(())),
                 Room::Dead => Poll::Ready(Err(SendError::NoProcess(()))),
-                Room::Waiting => wait.poll_pending(cx, |_| still_waits()).map(|stop| {
+                Room::Waiting => wait.poll_pending(cx, enlist).map(|stop| {
                     Err(match stop {
                         Stop::Timeout => SendError::Timeout(()),
                         Stop::Deadlock(path) => SendError::Deadlock { message: (), path },
@@ -338,26 +336,10 @@ struct Wait<'a> {
     target: &'a dyn AnyRecord,
     deadline: Deadline,
     expiry: Expiry<'a>,
-    process: Caller,
-    waiting: Option<Waiting>,
-}
-
-/// The process that makes a call or a send; looked up only when it has to wait.
-enum Caller {
-    Unknown,
-    Known(Option<Arc<dyn AnyRecord>>),
-}
-
-impl Caller {
-    fn find(&mut self) -> Option<&Arc<dyn AnyRecord>> {
-        if matches!(self, Self::Unknown) {
-            *self = Self::Known(current::record());
-        }
-        match self {
-            Self::Known(process) => process.as_ref(),
-            Self::Unknown => None,
-        }
-    }
+    /// The process that waits: the one whose poll was the last that was pending.
+    process: Option<Arc<dyn AnyRecord>>,
+    /// A cycle was found that ends by itself.
+    reported: bool,
 }
 
 impl<'a> Wait<'a> {
@@ -366,31 +348,35 @@ impl<'a> Wait<'a> {
             target: &*address.record,
             deadline,
             expiry: Expiry::new(address.system().timers(), deadline),
-            process: Caller::Unknown,
-            waiting: None,
+            process: None,
+            reported: false,
         }
     }
 
-    /// After a pending poll: looks for a cycle once, then for the deadline. `enlist` tells the
-    /// other side whom to clear; it says false when the wait is already over.
+    /// After a pending poll: shows the wait and looks for a cycle, when it is new here or no wait of the
+    /// process is shown, then looks for the deadline. `enlist` tells the other side which wait to hide,
+    /// or that there is none; it says false when the wait is already over.
     fn poll_pending(
         &mut self,
         cx: &mut TaskContext<'_>,
-        enlist: impl FnOnce(&Arc<dyn AnyRecord>) -> bool,
+        enlist: impl Fn(Option<Shown>) -> bool,
     ) -> Poll<Stop> {
-        if self.waiting.is_none()
-            && let Some(process) = self.process.find()
+        let moved = !current::is(self.process.as_deref());
+        if moved && std::mem::replace(&mut self.process, current::record()).is_some() {
+            enlist(None);
+        }
+        let endless = self.deadline.is_never();
+        if let Some(process) = &self.process
+            && (moved || deadlock::is_clear(&**process))
+            && let Some(shown) = deadlock::show(process, self.target, endless)
+            && enlist(Some(shown))
+            && let Some(cycle) = deadlock::find(&**process, self.target, endless)
         {
-            let endless = self.deadline.is_never();
-            let waiting = deadlock::publish(process, self.target, endless);
-            if enlist(process) {
-                if let Some(cycle) = deadlock::find(&**process, self.target, endless) {
-                    process.identity().system.inner().note_deadlock(&cycle);
-                    if cycle.endless {
-                        return Poll::Ready(Stop::Deadlock(cycle.path));
-                    }
-                }
-                self.waiting = Some(waiting);
+            if cycle.endless || !std::mem::replace(&mut self.reported, true) {
+                process.identity().system.inner().note_deadlock(&cycle);
+            }
+            if cycle.endless {
+                return Poll::Ready(Stop::Deadlock(cycle.path));
             }
         }
         self.expiry.poll_expired(cx).map(|()| Stop::Timeout)

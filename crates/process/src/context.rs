@@ -12,6 +12,7 @@ use foundation_types::{Code, Deadline, ExitReason, HookId, Instant, MonitorId, P
 
 use crate::address::Address;
 use crate::current;
+use crate::deadlock;
 use crate::hook::{self, Held, HookError};
 use crate::link::{self, Placed};
 use crate::monitor::{self, Watcher};
@@ -367,9 +368,11 @@ impl<M: Send + 'static> Context<M> {
         }
     }
 
-    /// Counts the message whose handler has returned, if one has.
+    /// Counts the message whose handler has returned, if one has. A wait whose future the handler has put
+    /// aside counts no longer.
     #[inline]
     pub(crate) fn done(&mut self) {
+        deadlock::clear(&*self.record);
         if self.counts {
             self.counts = false;
             // Only this process writes it, so a load and a store do.
@@ -385,6 +388,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Tells whoever waits for it that `init` is done.
     pub(crate) fn report_started(&mut self) {
+        deadlock::clear(&*self.record);
         if let Some(started) = self.extras.as_mut().and_then(|extras| extras.started.take()) {
             started.send(());
         }

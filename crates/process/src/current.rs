@@ -152,6 +152,16 @@ pub(crate) fn record() -> Option<Arc<dyn AnyRecord>> {
     THREAD.try_with(|thread| thread.borrow().record.clone()).ok()?
 }
 
+/// Whether that process is `record`; none stands for no process. Pids do not tell: every system
+/// counts its own.
+pub(crate) fn is(record: Option<&dyn AnyRecord>) -> bool {
+    THREAD.with(|thread| match (thread.borrow().record.as_deref(), record) {
+        (Some(current), Some(record)) => std::ptr::addr_eq(current, record),
+        (None, None) => true,
+        _ => false,
+    })
+}
+
 /// The pid of the process that is being polled on this thread.
 pub(crate) fn pid() -> Option<Pid> {
     THREAD.try_with(|thread| thread.borrow().record.as_ref().map(|record| record.pid())).ok()?

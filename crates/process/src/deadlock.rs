@@ -7,13 +7,35 @@
 //! others: each writes its word, passes a fence, and then reads those of the others; the fences have
 //! one total order.
 //!
-//! Three things this does not see. A call counts as a wait for the process that was called, also when
-//! that one has handed the reply port on and another will answer. Of several waits of one handler at
-//! the same time only the newest counts. Waits for an `init`, a death or an operator's question do
-//! not count at all.
+//! # Who writes the word
 //!
-//! A wait that is over does not count, even if its process has not run yet: whoever answers the
-//! call, or grants the room, clears the word first.
+//! Only the process itself puts a wait there, while it is being polled. What it put there is cleared
+//! once, and only if it still stands: by whoever answers the call, grants the room or abandons the wait,
+//! under the lock of the place where the wait is entered ([`enter`]). So a wait that is over does not
+//! count, even if its process has not run yet, and the end of one wait leaves the word of another alone.
+//! When a handler returns the process clears the word whatever it says, since the future of a wait
+//! may have been put aside and may live on.
+//!
+//! Of several waits of one handler at the same time one is shown: the newest, until it is over.
+//! Whoever clears a word also wakes the handler, and of the other waits the first to be polled then
+//! finds the word clear, shows itself and looks for a cycle.
+//!
+//! # What this does not see
+//!
+//! * A cycle through a wait that is not the one shown. A set that polls only what was woken leaves the
+//!   word clear, when the shown wait is over, until another of its waits is woken. Two waits for
+//!   the same process have the same word, and when one ends the other is hidden until it is polled.
+//! * Who will answer, when the process that was called has handed the reply port on. The call counts
+//!   as a wait for the process that was called.
+//! * Who holds the room that a sender waits for: a [`Permit`](crate::Permit), or a broadcast to all or
+//!   none that has its place and waits for others. The sender counts as one that waits for the
+//!   mailbox's process, and a cycle through the holder is not found.
+//! * That a handler needs only one of its waits, or goes on without them: a wait counts from its first
+//!   poll, until it is over, is dropped or polled outside the process, or the handler returns.
+//! * Waits for an `init`, a death or an operator's question, waits that a handler has a task do for it,
+//!   and waits for a process of another system.
+//!
+//! # A chain is no moment
 //!
 //! The words of a chain are read one after the other, so a chain may consist of waits that never
 //! stood at the same time. Therefore the words of a cycle are read a second time, backwards.
@@ -33,15 +55,33 @@ use crate::record::AnyRecord;
 /// Longer chains are not followed: a call graph that deep is a bug of another kind.
 const DEPTH: usize = 64;
 
-/// A wait that others can see; over when dropped.
-pub(crate) struct Waiting {
+/// A wait that others can see. It has no `Drop`: it is hidden once, under the lock of the place where
+/// it is entered, and its record is let go without that lock.
+#[must_use = "it is to be hidden when the wait is over"]
+pub(crate) struct Shown {
     process: Arc<dyn AnyRecord>,
+    word: u64,
 }
 
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.process.own().waiting_on.store(0, Ordering::Release);
+impl Shown {
+    /// Clears the word, unless another wait stands there by now. Returns whether it did; then the
+    /// process must be woken.
+    pub(crate) fn hide(&self) -> bool {
+        // Pairs with the acquire in `find`.
+        let word = &self.process.own().waiting_on;
+        word.compare_exchange(self.word, 0, Ordering::Release, Ordering::Relaxed).is_ok()
     }
+}
+
+/// Enters in `place`, where the other side finds it, the wait that it is to hide; none hides the one that
+/// is there. Under the lock of the place; the caller drops what it gets without the lock.
+pub(crate) fn enter(place: &mut Option<Shown>, shown: Option<Shown>) -> Option<Shown> {
+    if shown.is_none()
+        && let Some(before) = place
+    {
+        before.hide();
+    }
+    std::mem::replace(place, shown)
 }
 
 /// A cycle of waits.
@@ -53,22 +93,44 @@ pub(crate) struct Cycle {
     pub(crate) endless: bool,
 }
 
-/// Publishes that `process` waits for `target`.
-pub(crate) fn publish(
+/// Shows that `process` waits for `target`; not if that is in another system, where the word would name a
+/// stranger. Only for the process's own poll.
+pub(crate) fn show(
     process: &Arc<dyn AnyRecord>,
     target: &dyn AnyRecord,
     endless: bool,
-) -> Waiting {
-    process.own().waiting_on.store(pack(target.pid(), endless), Ordering::Release);
+) -> Option<Shown> {
+    let (own, other) = (&process.identity().system, &target.identity().system);
+    if !Arc::ptr_eq(own.inner(), other.inner()) {
+        return None;
+    }
+    let word = pack(target.pid(), endless);
+    process.own().waiting_on.store(word, Ordering::Release);
     if !fault::planted("wait_word_unfenced") {
         // SeqCst: the fences of all waits are in the total order that the module text relies on;
         // with less, two processes could each read the other's word before it is written.
         fence(Ordering::SeqCst);
     }
-    Waiting { process: Arc::clone(process) }
+    Some(Shown { process: Arc::clone(process), word })
 }
 
-/// Follows the chain from `target` and says whether it leads back to `process`.
+/// Whether no wait of the process is shown. A word that is being cleared may still be seen here: whoever
+/// clears it wakes the process afterwards.
+pub(crate) fn is_clear(process: &dyn AnyRecord) -> bool {
+    process.own().waiting_on.load(Ordering::Relaxed) == 0
+}
+
+/// The handler has returned: the process waits for nobody.
+#[inline]
+pub(crate) fn clear(process: &dyn AnyRecord) {
+    if !is_clear(process) {
+        // Only the process itself writes anything else. Pairs with the acquire in `find`.
+        process.own().waiting_on.store(0, Ordering::Release);
+    }
+}
+
+/// Follows the chain from `target` and says whether it leads back to `process`. Both are in one
+/// system, see [`show`].
 pub(crate) fn find(
     process: &dyn AnyRecord,
     target: &dyn AnyRecord,
@@ -81,7 +143,7 @@ pub(crate) fn find(
     if target.pid() == own {
         return Some(Cycle { path, endless });
     }
-    // Behind the fence in `publish`.
+    // Behind the fence in `show`.
     let mut word = target.own().waiting_on.load(Ordering::Acquire);
     while path.len() <= DEPTH {
         let (next, next_endless) = unpack(word, own.node())?;

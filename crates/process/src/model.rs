@@ -23,7 +23,7 @@ use foundation_types::{Deadline, ExitReason, NodeId, Pid};
 use crate::address::Address;
 use crate::context::{Context, Next};
 use crate::current::{self, Graveyard};
-use crate::deadlock;
+use crate::deadlock::{self, Shown};
 use crate::error::{CallError, SendError, TrySendError};
 use crate::exit::ExitGuard;
 use crate::link::Links;
@@ -445,17 +445,17 @@ pub fn deadlock_words() {
     let found = Arc::new(AtomicUsize::new(0));
     let (own, peer, count) = (Arc::clone(&a), Arc::clone(&b), Arc::clone(&found));
     let other = thread::spawn(move || {
-        let waiting = deadlock::publish(&own, &*peer, true);
+        let waiting = show(&own, &*peer, true);
         let cycle = deadlock::find(&*own, &*peer, true);
         count.fetch_add(usize::from(cycle.is_some()), Ordering::AcqRel);
         waiting
     });
-    let waiting = deadlock::publish(&b, &*a, true);
+    let waiting = show(&b, &*a, true);
     let cycle = deadlock::find(&*b, &*a, true);
     found.fetch_add(usize::from(cycle.is_some()), Ordering::AcqRel);
     // Both waits stand until both have looked.
     let other = other.join().expect("the thread has not panicked");
-    drop((waiting, other));
+    let _ = (waiting.hide(), other.hide());
     assert!(found.load(Ordering::Acquire) > 0, "nobody saw the cycle");
 }
 
@@ -465,21 +465,19 @@ pub fn answer_and_next_wait() {
     let (caller, server) = (rig.body::<u64>(64), rig.body::<u64>(64));
     let me = Arc::clone(&caller.record) as Arc<dyn AnyRecord>;
     let (port, answer) = reply::channel::<u64>();
-    let waiting = deadlock::publish(&me, &*server.record, true);
-    assert!(answer.waits_in(&me));
+    let waiting = show(&me, &*server.record, true);
+    assert!(answer.enlist(Some(waiting)));
     let answering = thread::spawn(move || port.send(7));
     let (_, waker) = Alarm::new();
     let mut answer = pin!(answer);
     if poll(answer.as_mut(), &waker).is_ready() {
-        drop(waiting);
-        let next = deadlock::publish(&me, &*server.record, false);
+        let next = show(&me, &*server.record, false);
         join(vec![answering]);
         assert_eq!(word(&me), Some(server.pid()), "the answer cleared the next wait");
-        drop(next);
+        assert!(next.hide());
     } else {
         join(vec![answering]);
         assert_eq!(word(&me), None, "answered, and still waiting for others to see");
-        drop(waiting);
     }
 }
 
@@ -505,6 +503,39 @@ pub fn answer_and_wait() {
         assert_eq!(word(&me), None, "answered, and still waiting for others to see");
         assert!(matches!(poll_as(&caller.record, call, &waker), Poll::Ready(Ok(7))));
     }
+}
+
+/// Of two calls of one process the shown one is answered while the called process of the other begins to
+/// wait for the caller: somebody sees that cycle.
+pub fn answer_and_second_wait() {
+    let rig = Rig::new();
+    let caller = rig.body::<u64>(64);
+    let (first, second) = (rig.body::<Reply<u64>>(64), rig.body::<Reply<u64>>(64));
+    let (to_first, to_second) = (first.address(), second.address());
+    let (alarm, waker) = Alarm::new();
+    let mut other = pin!(to_second.call_until(|reply| reply, Deadline::NEVER));
+    let mut shown = pin!(to_first.call_until(|reply| reply, Deadline::NEVER));
+    assert!(poll_as(&caller.record, other.as_mut(), &waker).is_pending());
+    assert!(poll_as(&caller.record, shown.as_mut(), &waker).is_pending());
+    let me = Arc::clone(&caller.record) as Arc<dyn AnyRecord>;
+    let closing = thread::spawn(move || {
+        let (_, waker) = Alarm::new();
+        if let Taken::Message(port) = first.record.take(&mut VecDeque::new(), &waker) {
+            port.send(7);
+        }
+        let process = second.record as Arc<dyn AnyRecord>;
+        let waiting = show(&process, &*me, true);
+        (deadlock::find(&*process, &*me, true).is_some(), waiting)
+    });
+    // Woken by the answer, or by something else before it.
+    let mut ends = poll_as(&caller.record, other.as_mut(), &waker);
+    let (mut found, waiting) = closing.join().expect("the thread has not panicked");
+    if ends.is_pending() && alarm.rang() {
+        ends = poll_as(&caller.record, other, &waker);
+    }
+    found |= matches!(ends, Poll::Ready(Err(CallError::Deadlock { .. })));
+    assert!(found, "nobody saw the cycle");
+    assert!(waiting.hide());
 }
 
 /// A sender that is granted room while its wait is entered leaves no word behind.
@@ -607,19 +638,19 @@ pub fn deadlock_of_the_past() {
     let rig = Rig::new();
     let bodies = [(); 3].map(|()| rig.body::<u64>(64));
     let [a, b, c] = bodies.each_ref().map(|body| Arc::clone(&body.record) as Arc<dyn AnyRecord>);
-    let waiting = deadlock::publish(&b, &*c, true);
+    let waiting = show(&b, &*c, true);
     let (own, peer) = (Arc::clone(&c), Arc::clone(&a));
     let other = thread::spawn(move || {
         // C answers B, and only then waits for A.
-        drop(waiting);
-        let waiting = deadlock::publish(&own, &*peer, true);
+        assert!(waiting.hide());
+        let waiting = show(&own, &*peer, true);
         (deadlock::find(&*own, &*peer, true).is_some(), waiting)
     });
-    let waiting = deadlock::publish(&a, &*b, true);
+    let waiting = show(&a, &*b, true);
     let found = deadlock::find(&*a, &*b, true).is_some();
     let (other_found, other) = other.join().expect("the thread has not panicked");
     assert!(!found && !other_found, "B had its answer before C began to wait");
-    drop((waiting, other));
+    let _ = (waiting.hide(), other.hide());
 }
 
 /// A link that is placed on one side and taken back on the other stands on both or on none.
@@ -635,6 +666,10 @@ pub fn link_and_unlink() {
         record.locked(|control| control.links.contains(other.pid()))
     };
     assert_eq!(has(&a, &b), has(&b, &a), "half a link");
+}
+
+fn show(process: &Arc<dyn AnyRecord>, target: &dyn AnyRecord, endless: bool) -> Shown {
+    deadlock::show(process, target, endless).expect("in one system")
 }
 
 /// Whom the process waits for.

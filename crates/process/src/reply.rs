@@ -13,10 +13,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
-use foundation_env::sync::atomic::Ordering;
 
 use crate::current;
-use crate::record::AnyRecord;
+use crate::deadlock::{self, Shown};
 
 enum SlotState<T> {
     Waiting,
@@ -30,8 +29,8 @@ enum SlotState<T> {
 struct SlotInner<T> {
     state: SlotState<T>,
     waker: Option<Waker>,
-    /// The calling process, whose `waiting_on` word an answer clears.
-    caller: Option<Arc<dyn AnyRecord>>,
+    /// The wait of the calling process, which an answer hides.
+    caller: Option<Shown>,
 }
 
 struct Slot<T> {
@@ -52,8 +51,8 @@ impl<T> Slot<T> {
                 && !fault::planted("answer_leaves_wait_word")
             {
                 // Under the lock: once it is released the caller may take the outcome and enter
-                // another wait, whose word this must not clear.
-                caller.own().waiting_on.store(0, Ordering::Release);
+                // another wait for the same process, which this must not hide.
+                caller.hide();
             }
             (inner.waker.take(), caller)
         };
@@ -151,15 +150,16 @@ impl<T: Send + 'static> fmt::Debug for Reply<T> {
 }
 
 impl<T: Send + 'static> Answer<T> {
-    /// Says which process waits, so that the answer clears its `waiting_on` word. Returns false
-    /// when the answer is already there.
-    pub(crate) fn waits_in(&self, caller: &Arc<dyn AnyRecord>) -> bool {
+    /// Enters the wait that the answer is to hide, or takes it back. Returns false, and hides it, when the
+    /// answer is already there.
+    pub(crate) fn enlist(&self, shown: Option<Shown>) -> bool {
         let mut inner = self.slot.inner.lock();
-        if !matches!(inner.state, SlotState::Waiting) {
-            return false;
-        }
-        inner.caller = Some(Arc::clone(caller));
-        true
+        let waits = matches!(inner.state, SlotState::Waiting);
+        let before = deadlock::enter(&mut inner.caller, shown);
+        let over = if waits { None } else { deadlock::enter(&mut inner.caller, None) };
+        drop(inner);
+        drop((before, over));
+        waits
     }
 }
 
@@ -193,8 +193,12 @@ impl<T: Send + 'static> Drop for Answer<T> {
         }
         let mut inner = self.slot.inner.lock();
         let state = std::mem::replace(&mut inner.state, SlotState::Closed);
-        let rest = (inner.waker.take(), inner.caller.take());
+        let (waker, caller) = (inner.waker.take(), inner.caller.take());
+        let hidden = caller.as_ref().is_some_and(Shown::hide);
         drop(inner);
-        drop((state, rest));
+        if let Some(waker) = waker.filter(|_| hidden) {
+            waker.wake();
+        }
+        drop((state, caller));
     }
 }

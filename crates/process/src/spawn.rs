@@ -35,7 +35,6 @@ pub enum SpawnError {
     /// The process it was to be linked to is dead.
     NoParent(Pid),
     /// The process it was to be linked to has as many links as it may have.
-    #[error("the process {parent} it was to be linked to already has {limit} links")]
     TooManyLinks {
         /// The process it was to be linked to.
         parent: Pid,
@@ -61,7 +60,7 @@ impl SpawnError {
     pub fn code(&self) -> Code {
         match self {
             Self::ShuttingDown => Code::ServiceUnavailable,
-            Self::TooManyProcesses { .. } => Code::ResourceExhausted,
+            Self::TooManyProcesses { .. } | Self::TooManyLinks { .. } => Code::ResourceExhausted,
             Self::NoParent(_) => Code::ProcessNotAlive,
         }
     }
@@ -75,6 +74,9 @@ impl fmt::Display for SpawnError {
                 write!(f, "the system already has {limit} processes, the most it may have")
             }
             Self::NoParent(pid) => write!(f, "the process {pid} it was to be linked to is dead"),
+            Self::TooManyLinks { parent, limit } => {
+                write!(f, "the process {parent} it was to be linked to already has {limit} links")
+            }
         }
     }
 }

@@ -476,10 +476,10 @@ impl System {
         make: impl FnOnce(Reply<T>) -> SystemMessage,
         deadline: Deadline,
     ) -> Result<T, CallError> {
-        if current::pid() == Some(pid) {
+        let record = self.inner.table.get(pid).ok_or(CallError::NoProcess)?;
+        if current::is(Some(&*record)) {
             return Err(CallError::Deadlock { path: vec![pid, pid] });
         }
-        let record = self.inner.table.get(pid).ok_or(CallError::NoProcess)?;
         let (port, answer) = reply::channel();
         match record.push_order(make(port)) {
             Ok(()) => {}

@@ -98,6 +98,12 @@ fn answer_and_wait() {
 
 /// Guarantee W1
 #[test]
+fn answer_and_second_wait() {
+    model::check(model::answer_and_second_wait);
+}
+
+/// Guarantee W1
+#[test]
 fn grant_and_wait() {
     model::check(model::grant_and_wait);
 }

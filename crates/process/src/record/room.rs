@@ -5,21 +5,21 @@
 //! nobody overtakes, and a grant that is not used goes to the next.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::Waker;
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
 
-use super::{AnyRecord, Rare, Record, state};
+use super::{Rare, Record, state};
 use crate::current;
+use crate::deadlock::{self, Shown};
 
 /// A sender that waits for room, in arrival order.
 pub(crate) struct RoomWaiter {
     ticket: u64,
     waker: Waker,
-    /// The waiting process, whose `waiting_on` word the grant clears.
-    process: Option<Arc<dyn AnyRecord>>,
+    /// The wait of the sending process, which the grant hides.
+    sender: Option<Shown>,
 }
 
 /// What became of a wait for room.
@@ -34,12 +34,7 @@ impl<M: Send + 'static> Record<M> {
     ///
     /// `ticket` is the caller's place in the queue; it is set here and must be given back with
     /// [`Record::leave_queue`] when the wait is abandoned.
-    pub(crate) fn poll_room(
-        &self,
-        ticket: &mut Option<u64>,
-        waker: &Waker,
-        process: impl FnOnce() -> Option<Arc<dyn AnyRecord>>,
-    ) -> Room {
+    pub(crate) fn poll_room(&self, ticket: &mut Option<u64>, waker: &Waker) -> Room {
         let mut lanes = self.lanes.lock();
         let control = &mut lanes.control;
         if control.exit.is_some() {
@@ -69,11 +64,7 @@ impl<M: Send + 'static> Record<M> {
         let rare = control.rare();
         let place = rare.next_ticket;
         rare.next_ticket += 1;
-        rare.waiters.push_back(RoomWaiter {
-            ticket: place,
-            waker: waker.clone(),
-            process: process(),
-        });
+        rare.waiters.push_back(RoomWaiter { ticket: place, waker: waker.clone(), sender: None });
         control.crowded = true;
         *ticket = Some(place);
         // No room at this moment, read under the lock: the process makes some only by handling a
@@ -82,11 +73,22 @@ impl<M: Send + 'static> Record<M> {
         Room::Waiting
     }
 
-    /// Whether the sender with this place still waits, with neither a grant nor the exit reason.
-    pub(crate) fn still_waits(&self, ticket: Option<u64>) -> bool {
+    /// Enters the wait that the grant is to hide, or takes it back. Returns false, and hides it, when the
+    /// sender with this place has its grant, or the process is dead.
+    pub(crate) fn enlist(&self, ticket: Option<u64>, mut shown: Option<Shown>) -> bool {
         let mut lanes = self.lanes.lock();
-        let Some(rare) = &mut lanes.control.rare else { return false };
-        ticket.is_some_and(|place| rare.waiters.binary_search_by_key(&place, |w| w.ticket).is_ok())
+        let waiter = lanes.control.rare.as_mut().zip(ticket).and_then(|(rare, place)| {
+            let at = rare.waiters.binary_search_by_key(&place, |w| w.ticket).ok()?;
+            rare.waiters.get_mut(at)
+        });
+        let waits = waiter.is_some();
+        let before = match waiter {
+            Some(waiter) => deadlock::enter(&mut waiter.sender, shown),
+            None => deadlock::enter(&mut shown, None),
+        };
+        drop(lanes);
+        drop(before);
+        waits
     }
 
     /// Abandons a wait for room; a grant that came meanwhile goes to the next in the queue.
@@ -101,10 +103,13 @@ impl<M: Send + 'static> Record<M> {
             let place = waiters.binary_search_by_key(&ticket, |w| w.ticket);
             let left = place.ok().and_then(|at| waiters.remove(at));
             control.note_crowd();
-            left
+            left.map(|waiter| (waiter.end_wait(), waiter))
         };
-        if left.is_none() && !fault::planted("grant_lost_on_cancel") {
-            self.release_room();
+        match left {
+            Some((true, waiter)) => waiter.wake(),
+            Some((false, _)) => {}
+            None if fault::planted("grant_lost_on_cancel") => {}
+            None => self.release_room(),
         }
     }
 
@@ -158,12 +163,10 @@ impl<M: Send + 'static> Record<M> {
 }
 
 impl RoomWaiter {
-    /// Clears the word that says whom the sender waits for. Under the lock: once it is released
-    /// the sender may see the outcome and enter another wait, whose word this must not clear.
-    fn end_wait(&self) {
-        if let Some(process) = &self.process {
-            process.own().waiting_on.store(0, Ordering::Release);
-        }
+    /// Hides the wait, and says whether it was the one shown. Under the lock: once it is released the
+    /// sender may see the outcome and enter another wait for this process, which this must not hide.
+    fn end_wait(&self) -> bool {
+        self.sender.as_ref().is_some_and(Shown::hide)
     }
 
     /// Tells the sender to look again. Called without the lock.
@@ -175,7 +178,9 @@ impl RoomWaiter {
 impl Rare {
     /// Takes the waiting senders out, for the exit protocol.
     pub(crate) fn take_waiters(&mut self) -> VecDeque<RoomWaiter> {
-        self.waiters.iter().for_each(RoomWaiter::end_wait);
+        for waiter in &self.waiters {
+            waiter.end_wait();
+        }
         std::mem::take(&mut self.waiters)
     }
 }

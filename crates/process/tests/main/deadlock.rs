@@ -1,6 +1,9 @@
 //! Waits that would never end.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use foundation_process::{Address, CallError, Reply, SendError, System};
@@ -190,5 +193,152 @@ fn a_chain_without_a_cycle_is_no_deadlock() {
         assert!(outcomes.lock().unwrap().iter().all(|(_, outcome)| outcome.is_ok()));
         assert_eq!(system.troubles().deadlocks, 0);
         assert_eq!(waits(&processes[1]), None);
+    });
+}
+
+/// Every system counts its pids from the same one, and calls between systems failed as if a process
+/// called itself, or as a link of a cycle.
+#[test]
+fn a_process_of_another_system_with_the_same_pid_is_no_cycle() {
+    simulate(|system| async move {
+        let other = System::new(system.env().clone());
+        let (own, theirs) = (ring(&system, 2).await, ring(&other, 2).await);
+        assert_eq!(own[0].pid(), theirs[0].pid());
+        let outcomes = Outcomes::default();
+        call(&own[0], &theirs[0], Deadline::NEVER, &outcomes);
+        quiesce(&system).await;
+        assert_eq!(*outcomes.lock().unwrap(), [(own[0].pid(), Ok(1))]);
+        let (asked, pid) = (other.clone(), theirs[0].pid());
+        own[0]
+            .try_send(wait(async move {
+                assert!(asked.get_state(pid, Deadline::NEVER).await.is_ok());
+                Ok(())
+            }))
+            .unwrap();
+
+        // The pid of the process that waits below, and of a stranger that does not answer.
+        let gate = Gate::closed();
+        theirs[1].try_send(gate.order()).unwrap();
+        call(&own[0], &theirs[1], Deadline::NEVER, &outcomes);
+        call(&own[1], &own[0], Deadline::NEVER, &outcomes);
+        quiesce(&system).await;
+        assert_eq!(system.info(own[0].pid()).unwrap().waiting_on, None);
+        gate.open(1);
+        quiesce(&system).await;
+        let outcomes = outcomes.lock().unwrap().clone();
+        assert!(outcomes.len() == 3 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+        assert_eq!(system.troubles().deadlocks, 0);
+        assert!(own.iter().all(Address::is_alive));
+    });
+}
+
+/// The word of a wait stood until its future was dropped, also when the handler had put it aside and
+/// returned: a process that was free to answer was part of a cycle.
+#[test]
+fn a_wait_that_outlives_its_handler_is_no_cycle() {
+    simulate(|system| async move {
+        let processes = ring(&system, 2).await;
+        let (a, b) = (&processes[0], &processes[1]);
+        let gate = Gate::closed();
+        b.try_send(gate.order()).unwrap();
+        let kept = Arc::new(Mutex::new(None));
+        let (to, keep) = (b.clone(), Arc::clone(&kept));
+        a.try_send(wait(async move {
+            let mut call = Box::pin(async move {
+                to.call_until(|reply| Order::Echo(5, reply), Deadline::NEVER).await
+            });
+            assert!(poll_once(&mut call).await.is_pending());
+            *keep.lock().unwrap() = Some(call);
+            Ok(())
+        }))
+        .unwrap();
+        quiesce(&system).await;
+        assert_eq!(system.info(a.pid()).unwrap().waiting_on, None);
+        let outcomes = Outcomes::default();
+        let (back, pid, entered) = (a.clone(), b.pid(), Arc::clone(&outcomes));
+        let asks = wait(async move {
+            let outcome = back.call_until(|reply| Order::Echo(6, reply), Deadline::NEVER).await;
+            entered.lock().unwrap().push((pid, outcome));
+            Ok(())
+        });
+        gate.open(1);
+        quiesce(&system).await;
+        b.try_send(asks).unwrap();
+        quiesce(&system).await;
+        assert_eq!(*outcomes.lock().unwrap(), [(b.pid(), Ok(6))]);
+        let call = kept.lock().unwrap().take().unwrap();
+        assert_eq!(call.await, Ok(5));
+        assert_eq!(system.troubles().deadlocks, 0);
+    });
+}
+
+/// Waits for both, and polls both whenever it is polled.
+async fn both<A: Future, B: Future>(first: A, second: B) -> (A::Output, B::Output) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut one, mut two) = (None, None);
+    poll_fn(|cx| {
+        if one.is_none()
+            && let Poll::Ready(output) = first.as_mut().poll(cx)
+        {
+            one = Some(output);
+        }
+        if two.is_none()
+            && let Poll::Ready(output) = second.as_mut().poll(cx)
+        {
+            two = Some(output);
+        }
+        if one.is_some() && two.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    (one.unwrap(), two.unwrap())
+}
+
+/// Of two waits the newest was shown, and its end left the word clear: a cycle through the other one
+/// hung for ever. In each order of the waits, and by an answer and by a deadline.
+#[test]
+fn a_cycle_through_one_of_several_waits_is_found() {
+    simulate(|system| async move {
+        for (swapped, answered) in [(false, true), (true, true), (false, false), (true, false)] {
+            let processes = ring(&system, 3).await;
+            let [p, a, b] = &processes[..] else { panic!("three") };
+            let gates = [Gate::closed(), Gate::closed()];
+            a.try_send(gates[0].order()).unwrap();
+            let (gate, back) = (gates[1].clone(), p.clone());
+            b.try_send(wait(async move {
+                gate.pass().await?;
+                let closes = back.call_until(|reply| Order::Echo(3, reply), Deadline::NEVER).await;
+                assert!(matches!(closes, Err(CallError::Deadlock { .. })), "{closes:?}");
+                Ok(())
+            }))
+            .unwrap();
+            let deadline = system.deadline(Duration::from_secs(2));
+            let deadline = if answered { Deadline::NEVER } else { deadline };
+            let (to_a, to_b, outcomes) = (a.clone(), b.clone(), Outcomes::default());
+            let (pid, entered) = (p.pid(), Arc::clone(&outcomes));
+            p.try_send(wait(async move {
+                let short = to_a.call_until(|reply| Order::Echo(1, reply), deadline);
+                let endless = to_b.call_until(|reply| Order::Echo(2, reply), Deadline::NEVER);
+                let (_, outcome) = if swapped {
+                    let (second, first) = both(endless, short).await;
+                    (first, second)
+                } else {
+                    both(short, endless).await
+                };
+                entered.lock().unwrap().push((pid, outcome));
+                Ok(())
+            }))
+            .unwrap();
+            quiesce(&system).await;
+            if answered {
+                gates[0].open(1);
+            }
+            quiesce(&system).await;
+            quiesce(&system).await;
+            assert_eq!(system.info(p.pid()).unwrap().waiting_on, Some(b.pid()), "{swapped}");
+            // Now B calls P, before it comes to P's question.
+            gates.iter().for_each(|gate| gate.open(1));
+            quiesce(&system).await;
+            assert_eq!(*outcomes.lock().unwrap(), [(p.pid(), Ok(2))]);
+        }
     });
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use foundation_process::{Context, Limits, Outcome, Process, SpawnError, StartError, System};
-use foundation_types::{Deadline, ExitReason};
+use foundation_types::{Code, Deadline, ExitReason};
 
 use crate::subject::{Event, Gate, Log, Order, Subject, act, failure, quiesce, simulate, start};
 
@@ -189,6 +189,7 @@ fn a_killed_handler_is_dropped_where_it_waits() {
         drop(died.await);
         quiesce(&system).await;
         assert_eq!(log.take(), [Event::Text("in flight")]);
-        assert_eq!(process.try_send(act(|_| Ok(()))).map_err(|e| e.is_retryable()), Err(false));
+        let refused = process.try_send(act(|_| Ok(()))).unwrap_err();
+        assert_eq!(refused.code(), Code::ProcessNotAlive);
     });
 }
