@@ -23,8 +23,9 @@ use crate::backoff::Backoff;
 use crate::error::SupervisorError;
 use crate::intensity::Intensity;
 use crate::launch::{Launch, Spawned, StartReply};
-use crate::offspring::sealed::Inherits;
-use crate::offspring::{Lineage, Offspring};
+use crate::lineage::Lineage;
+use crate::lineage::sealed::Inherits;
+use crate::offspring::Offspring;
 use crate::restart::{self, Cause, Ended, Fate, History, Next, Rules};
 use crate::role::Absence;
 use crate::shutdown;
@@ -57,8 +58,11 @@ pub struct DynamicSupervisor {
     children: BTreeMap<u64, Child>,
     /// The newest process of each child, also while it waits for its restart.
     by_pid: BTreeMap<Pid, u64>,
+    /// Whom a dead child has left behind and is waited for, by the child.
+    remnants: BTreeMap<Pid, u64>,
     next: u64,
     offspring: Offspring,
+    /// Where it notes whom it kills when it is killed.
     lineage: Lineage,
     alarms: Alarms<Due>,
     parent: Option<Pid>,
@@ -81,6 +85,8 @@ struct Child {
     attempt: u32,
     /// Why its last process ended, while it waits for the next.
     last_reason: Option<ExitReason>,
+    /// Why its process ended, while somebody of its subtree is still alive: it was a supervisor.
+    ended: Option<ExitReason>,
     /// Whom to tell when it has ended; somebody asked for its end when this is set.
     stopping: Option<Vec<Reply<Result<(), SupervisorError>>>>,
 }
@@ -101,6 +107,7 @@ impl DynamicSupervisor {
             audit: Audit::new(AUDIT_MAX),
             children: BTreeMap::new(),
             by_pid: BTreeMap::new(),
+            remnants: BTreeMap::new(),
             next: 0,
             offspring: Offspring::default(),
             lineage: Lineage::default(),
@@ -186,6 +193,7 @@ impl DynamicSupervisor {
         spec.role().adopt(context.system());
         let key = self.next;
         self.next += 1;
+        self.offspring.expect(key, spec.starter.shared_role());
         match self.spawn(key, &spec, Some(reply), context) {
             Ok(spawned) => {
                 let (pid, started) = (spawned.pid, Arc::clone(&spawned.started));
@@ -196,6 +204,7 @@ impl DynamicSupervisor {
                     spawned_at: context.system().env().now(),
                     attempt: 0,
                     last_reason: None,
+                    ended: None,
                     stopping: None,
                 };
                 if let Err(limit) = Self::watch(pid, context) {
@@ -210,6 +219,7 @@ impl DynamicSupervisor {
                 self.children.insert(key, child);
             }
             Err((reason, reply)) => {
+                self.offspring.forget(key);
                 spec.role().down(Absence::Stopped(reason.clone()));
                 if let Some(reply) = reply {
                     reply.send(Err(SupervisorError::NotStarted { child: spec.id, reason }));
@@ -232,11 +242,11 @@ impl DynamicSupervisor {
             label: Arc::clone(&spec.id),
             mailbox: spec.mailbox,
             start_timeout: spec.start_timeout,
-            lineage: &self.lineage,
+            lineage: self.offspring.lineage(key),
             reply,
         };
         let spawned = spec.starter.spawn(launch).map_err(|(error, reply)| (error.into(), reply))?;
-        self.offspring.enter(key, spawned.pid, || spec.starter.shared_role());
+        self.offspring.set_pid(key, Some(spawned.pid));
         Ok(spawned)
     }
 
@@ -276,6 +286,9 @@ impl DynamicSupervisor {
             return;
         }
         child.stopping = Some(vec![reply]);
+        if child.ended.is_some() {
+            return;
+        }
         let system = context.system();
         match child.spec.shutdown {
             Shutdown::BrutalKill => {
@@ -308,14 +321,35 @@ impl DynamicSupervisor {
         told: ExitReason,
         context: &mut Context<DynamicMessage>,
     ) -> Outcome {
+        if let Some(key) = self.remnants.remove(&pid) {
+            return self.subtree_down(key, context);
+        }
         let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
         let Some((key, child)) = found else { return Ok(()) };
         let State::Running(spawned) = &child.state else { return Ok(()) };
-        let reason = spawned.reason_or(told);
+        if child.ended.is_some() {
+            return Ok(());
+        }
+        child.ended = Some(spawned.reason_or(told));
+        self.offspring.set_pid(key, None);
+        child.spec.role().down(Absence::Restarting);
+        self.subtree_down(key, context)
+    }
+
+    /// Goes on when nobody is left of a dead child, and waits for the next one otherwise.
+    fn subtree_down(&mut self, key: u64, context: &mut Context<DynamicMessage>) -> Outcome {
+        // There is room for this monitor: the one of the child has just been used up.
+        if let Some(pid) = self.offspring.lineage(key).first_alive(context.system())
+            && context.monitor(pid).is_ok()
+        {
+            self.remnants.insert(pid, key);
+            return Ok(());
+        }
+        let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
+        let State::Running(spawned) = &child.state else { return Ok(()) };
+        let Some(reason) = child.ended.take() else { return Ok(()) };
         let started = spawned.started.is_done();
         let first_caller = spawned.started.take_reply();
-        self.offspring.leave(key);
-        child.spec.role().down(Absence::Restarting);
         if first_caller.is_some() || child.stopping.is_some() {
             if let Some(reply) = first_caller {
                 let child = Arc::clone(&child.spec.id);
@@ -419,7 +453,7 @@ impl DynamicSupervisor {
                 Due::Kill(pid) => drop(context.system().kill(pid)),
                 Due::Restart(key) => {
                     let Some(child) = self.children.get_mut(&key) else { continue };
-                    if matches!(child.state, State::Running(_)) {
+                    if !matches!(child.state, State::Waiting(_)) {
                         continue;
                     }
                     let reason = child.last_reason.take().unwrap_or(ExitReason::NoProcess);
@@ -450,8 +484,18 @@ impl DynamicSupervisor {
         }
         // By deadline: while one is waited for, nobody's time is over unnoticed.
         stopping.sort_by_key(shutdown::Stopping::deadline);
-        for child in stopping {
-            child.finish(system).await;
+        let mut killed = Vec::new();
+        for mut child in stopping {
+            if child.grace(system).await.is_none() {
+                killed.push(child);
+            }
+        }
+        for child in killed {
+            child.end().await;
+        }
+        for key in self.children.keys() {
+            self.offspring.set_pid(*key, None);
+            self.offspring.lineage(*key).wait_gone(system).await;
         }
         for (key, child) in std::mem::take(&mut self.children) {
             self.offspring.forget(key);
@@ -479,7 +523,9 @@ impl DynamicSupervisor {
 impl Child {
     fn info(&self) -> ChildInfo {
         let state = match &self.state {
-            State::Running(spawned) if spawned.started.is_done() => ChildState::Running(self.pid),
+            State::Running(spawned) if spawned.started.is_done() && self.ended.is_none() => {
+                ChildState::Running(self.pid)
+            }
             _ => ChildState::Restarting,
         };
         ChildInfo {
@@ -519,7 +565,6 @@ impl Process for DynamicSupervisor {
         // Held until the process is Dying, whichever way it ends.
         let guard = self.offspring.guard(context.system(), &self.lineage);
         let _held_for_life = context.hold(guard)?;
-        self.lineage.wait_gone(context.system()).await;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use foundation_types::{Code, Error, ExitReason, Pid};
 
 use crate::error::SupervisorError;
 use crate::level::Level;
-use crate::offspring::Lineage;
+use crate::lineage::Lineage;
 use crate::role::{AnyRole, Ready, Role};
 
 /// The way back to whoever asked for a child.
@@ -26,8 +26,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) label: Arc<str>,
     pub(crate) mailbox: u32,
     pub(crate) start_timeout: Option<Duration>,
-    /// The lineage of the supervisor, shared with supervisors below it.
-    pub(crate) lineage: &'a Lineage,
+    /// Where the child notes whom it leaves behind.
+    pub(crate) lineage: Lineage,
     /// Whom to tell that the child has started, beside those who wait for [`Started`].
     pub(crate) reply: Option<StartReply>,
 }
@@ -147,7 +147,7 @@ impl<P: Process, F: Fn(Ready) -> P + Send + Sync + 'static> Starter for Shared<P
             incarnation: self.0.role.begin(),
             started: Arc::clone(&started),
             start_timeout,
-            lineage: lineage.clone(),
+            lineage,
         };
         let child = Child { first_steps: Some(Box::new(first_steps)), process: None };
         let process = system.process(child).parent(parent).linked().label(label).mailbox(mailbox);

@@ -5,8 +5,9 @@
 //! * A supervisor restarts, stops and escalates as OTP's does: restart types, strategies,
 //!   intensity, start in order, stop in reverse, significant children.
 //! * It never starts a replacement before the old process is Dead, so its name is free.
-//! * When a supervisor is down its whole subtree is down, whichever way it went: in order it stops
-//!   its children, killed it takes them along, and its replacement waits until they are Dead.
+//! * When a supervisor has ended in order its whole subtree is down, also below a child supervisor
+//!   that was killed. A killed supervisor takes its subtree along, and whoever supervises it goes on
+//!   only when all of it is Dead.
 //! * A restart costs the same whether there are ten children or ten thousand.
 //! * No queue, table or retry is without a bound.
 //!
@@ -35,6 +36,7 @@ mod error;
 mod intensity;
 mod launch;
 mod level;
+mod lineage;
 mod offspring;
 mod partition;
 pub mod restart;
@@ -51,7 +53,7 @@ pub use backoff::Backoff;
 pub use dynamic::{DynamicMessage, DynamicRef, DynamicSupervisor};
 pub use error::{ChildCallError, ChildSendError, SupervisorError, Unavailable};
 pub use intensity::Intensity;
-pub use offspring::Supervises;
+pub use lineage::Supervises;
 pub use partition::{PartitionError, PartitionSupervisor, Partitions};
 pub use restart::{AutoShutdown, Restart, Strategy};
 pub use role::Ready;

@@ -37,24 +37,34 @@ impl Stopping {
         self.deadline
     }
 
-    /// Waits until the child is Dead, killing it at its deadline.
+    /// Waits until the child is Dead or its time is over; then it is killed, nothing is returned, and
+    /// it is to be waited for with [`Stopping::end`].
+    pub(crate) async fn grace(&mut self, system: &System) -> Option<ExitReason> {
+        if let Ok(down) = system.before(self.deadline, &mut self.monitor).await {
+            return Some(down.reason);
+        }
+        system.kill(self.monitor.pid());
+        None
+    }
+
+    /// Waits until a killed child is Dead.
     ///
     /// There is no limit after the kill: a supervisor that went on without a child that does not
     /// yield would leave it behind, or run its replacement beside it. Such a child is reported by
     /// the watchdog, and whoever waits for the supervisor has a limit of its own.
-    pub(crate) async fn finish(mut self, system: &System) -> ExitReason {
-        if fault::planted("replacement_before_dead") {
-            return ExitReason::SHUTDOWN;
-        }
-        if let Ok(down) = system.before(self.deadline, &mut self.monitor).await {
-            return down.reason;
-        }
-        system.kill(self.monitor.pid());
+    pub(crate) async fn end(self) -> ExitReason {
         self.monitor.await.reason
     }
 }
 
 /// Stops one child.
 pub(crate) async fn stop(system: &System, pid: Pid, shutdown: Shutdown) -> ExitReason {
-    begin(system, pid, shutdown).finish(system).await
+    let mut stopping = begin(system, pid, shutdown);
+    if fault::planted("replacement_before_dead") {
+        return ExitReason::SHUTDOWN;
+    }
+    match stopping.grace(system).await {
+        Some(reason) => reason,
+        None => stopping.end().await,
+    }
 }

@@ -9,7 +9,7 @@ use foundation_process::{DEFAULT_MAILBOX, Process};
 use crate::address::ChildAddress;
 use crate::backoff::Backoff;
 use crate::launch::{Recipe, Starter};
-use crate::offspring::Supervises;
+use crate::lineage::Supervises;
 use crate::restart::Restart;
 use crate::role::{AnyRole, Ready};
 
@@ -130,8 +130,8 @@ impl ChildSpec {
 
     /// Specifies a nested supervisor: permanent, with unlimited time to start and to shut down.
     ///
-    /// When it was killed and is restarted, it starts its children only when all processes of its
-    /// former subtree are Dead.
+    /// It counts as ended only when all processes of its former subtree are Dead, also when it was
+    /// killed: until then it is neither restarted, nor are its siblings, nor does its supervisor end.
     pub fn supervisor<P: Supervises>(
         id: impl Into<Arc<str>>,
         factory: impl Fn() -> P + Send + Sync + 'static,

@@ -9,8 +9,9 @@
 //! # From a death to a restart
 //!
 //! 1. The DOWN of a child's process arrives, so the process is Dead: its names are free and its
-//!    state is dropped. The supervisor monitors its children as well as linking them, so a child
-//!    that unlinks itself is supervised all the same.
+//!    state is dropped. If it was a supervisor and was killed, the processes below it are waited
+//!    for as well. The supervisor monitors its children as well as linking them, so a child that
+//!    unlinks itself is supervised all the same.
 //! 2. [`decide`] says what becomes of the child and of the supervisor.
 //! 3. A restart is counted. The children that the strategy takes along are stopped, the last
 //!    started first, each waited for until it is Dead; temporary ones are discarded.
@@ -36,8 +37,9 @@ use crate::audit::Audit;
 use crate::backoff::Backoff;
 use crate::error::{self, SupervisorError};
 use crate::intensity::Intensity;
-use crate::offspring::sealed::Inherits;
-use crate::offspring::{Lineage, Offspring};
+use crate::lineage::Lineage;
+use crate::lineage::sealed::Inherits;
+use crate::offspring::Offspring;
 use crate::restart::{AutoShutdown, Restart, Rules, Strategy};
 use crate::spec::ChildSpec;
 
@@ -75,6 +77,7 @@ pub struct Supervisor {
     audit: Audit,
     children: Children,
     offspring: Offspring,
+    /// Where it notes whom it kills when it is killed.
     lineage: Lineage,
     /// Restarts that wait, by the number of the child that leads each.
     alarms: Alarms<u64>,
@@ -194,11 +197,7 @@ impl Supervisor {
         let specs = std::mem::take(&mut self.specs);
         let mut keys = Vec::with_capacity(specs.len());
         for spec in specs {
-            spec.role().adopt(context.system());
-            let role = spec.starter.shared_role();
-            let key = self.children.push(spec);
-            self.offspring.expect(key, role);
-            keys.push(key);
+            keys.push(self.enlist(spec, context.system()));
         }
         for key in keys {
             if let Err(reason) = self.start_child(key, context).await {
@@ -208,6 +207,15 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    /// Takes a child in, without a process.
+    fn enlist(&mut self, spec: ChildSpec, system: &System) -> u64 {
+        spec.role().adopt(system);
+        let role = spec.starter.shared_role();
+        let key = self.children.push(spec);
+        self.offspring.expect(key, role);
+        key
     }
 
     fn not_started(&self, key: u64, reason: &ExitReason) -> ExitReason {
@@ -247,7 +255,6 @@ impl Process for Supervisor {
         // Held until the process is Dying, whichever way it ends.
         let guard = self.offspring.guard(context.system(), &self.lineage);
         let _held_for_life = context.hold(guard)?;
-        self.lineage.wait_gone(context.system()).await;
         self.start_first(context).await
     }
 

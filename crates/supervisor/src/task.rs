@@ -28,9 +28,9 @@ use std::time::Duration;
 use foundation_process::{Context, Outcome, Process, StartError, System};
 use foundation_types::{Deadline, ExitReason, Pid};
 
-use crate::offspring::Lineage;
-use crate::offspring::sealed::Inherits;
-use crate::spec::{ChildSpec, Shutdown};
+use crate::lineage::Lineage;
+use crate::lineage::sealed::Inherits;
+use crate::spec::ChildSpec;
 
 pub use self::batch::{Batch, BatchItem, BatchOptions};
 pub use self::cpu::CpuPool;
@@ -74,12 +74,12 @@ impl TaskSupervisor {
         Self { pool: Arc::new(Pool::new(limits)) }
     }
 
-    /// The child to put into a supervisor. It is stopped within five seconds: tasks are killed and
-    /// waited for.
+    /// The child to put into a supervisor. When it is stopped, tasks are killed and waited for without
+    /// limit: only one that does not yield takes longer than a moment.
     pub fn spec(&self, id: impl Into<Arc<str>>) -> ChildSpec {
         let pool = Arc::clone(&self.pool);
         let keeper = move || TaskKeeper::new(Arc::clone(&pool));
-        ChildSpec::supervisor(id, keeper).shutdown(Shutdown::default())
+        ChildSpec::supervisor(id, keeper)
     }
 
     /// Opens it by itself at the top of a system and returns the pid of its keeper.
@@ -217,7 +217,9 @@ struct Closing(Arc<Pool>, Lineage);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.1.note(self.0.close());
+        for task in self.0.close() {
+            self.1.note(task, Lineage::default());
+        }
     }
 }
 
@@ -225,7 +227,6 @@ impl Process for TaskKeeper {
     type Message = Never;
 
     async fn init(&mut self, context: &mut Context<Never>) -> Outcome {
-        self.lineage.wait_gone(context.system()).await;
         self.pool.open(context.system(), context.pid())?;
         let closing = Closing(Arc::clone(&self.pool), self.lineage.clone());
         let _held_for_life = context.hold(closing)?;

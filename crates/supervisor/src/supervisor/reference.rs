@@ -301,8 +301,7 @@ impl Supervisor {
                 Err(error) => Err(error),
             };
         }
-        spec.role().adopt(context.system());
-        let key = self.children.push(spec);
+        let key = self.enlist(spec, context.system());
         let started = self.start_for_call(key, context).await;
         if let Err(SupervisorError::NotStarted { reason, .. }) = &started {
             self.discard(key, reason.clone());

@@ -31,13 +31,13 @@ impl Supervisor {
             label: Arc::clone(&child.spec.id),
             mailbox: child.spec.mailbox,
             start_timeout: child.spec.start_timeout,
-            lineage: &self.lineage,
+            lineage: self.offspring.lineage(key),
             reply: None,
         };
         let spawned =
             child.spec.starter.spawn(launch).map_err(|(error, _)| ExitReason::from(error))?;
         let pid = spawned.pid;
-        self.offspring.enter(key, pid, || child.spec.starter.shared_role());
+        self.offspring.set_pid(key, Some(pid));
         let monitor = context.monitor(pid);
         if let (Ok(_), Ok(())) = (&monitor, spawned.outcome(&system).await) {
             drop(self.children.set(key, State::Running(spawned)));
@@ -56,8 +56,18 @@ impl Supervisor {
                 ExitReason::from(limit)
             }
         };
-        self.offspring.leave(key);
+        self.subtree_gone(key, &system).await;
         Err(failure)
+    }
+
+    /// Waits for those whom a Dead child has left behind.
+    async fn subtree_gone(&self, key: u64, system: &System) {
+        self.offspring.set_pid(key, None);
+        let lineage = self.offspring.lineage(key);
+        if lineage.first_alive(system).is_some() {
+            // Boxed, so that the usual stop, which leaves nobody, does not carry it.
+            Box::pin(lineage.wait_gone(system)).await;
+        }
     }
 
     /// Stops a child's process, if it has one, and takes back a restart that waits. The child is
@@ -70,7 +80,7 @@ impl Supervisor {
                 child.spec.role().down(Absence::Restarting);
                 let told = shutdown::stop(system, pid, child.spec.shutdown).await;
                 let reason = running.reason_or(told);
-                self.offspring.leave(key);
+                self.subtree_gone(key, system).await;
                 if let Some(child) = self.children.get_mut(key) {
                     child.last = Some((Some(pid), reason.clone()));
                 }
@@ -126,7 +136,6 @@ impl Supervisor {
             return Ok(());
         };
         let reason = running.reason_or(told);
-        self.offspring.leave(key);
         if let Some(child) = self.children.get_mut(key) {
             let lifetime = context.system().env().now().saturating_duration_since(child.started_at);
             if child.spec.backoff.unwrap_or(self.backoff).forgives(lifetime) {
@@ -135,6 +144,7 @@ impl Supervisor {
             child.last = Some((Some(pid), reason.clone()));
             child.spec.role().down(Absence::Restarting);
         }
+        self.subtree_gone(key, context.system()).await;
         self.child_ended(key, Cause::Exit, reason, context).await
     }
 

@@ -15,4 +15,6 @@ mod probe;
 #[cfg(test)]
 mod restarts;
 #[cfg(test)]
+mod subtree;
+#[cfg(test)]
 mod tasks;
