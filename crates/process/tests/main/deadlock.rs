@@ -319,10 +319,10 @@ fn a_cycle_through_one_of_several_waits_is_found() {
                 let short = to_a.call_until(|reply| Order::Echo(1, reply), deadline);
                 let endless = to_b.call_until(|reply| Order::Echo(2, reply), Deadline::NEVER);
                 let (_, outcome) = if swapped {
-                    let (second, first) = both(endless, short).await;
+                    let (second, first) = Box::pin(both(endless, short)).await;
                     (first, second)
                 } else {
-                    both(short, endless).await
+                    Box::pin(both(short, endless)).await
                 };
                 entered.lock().unwrap().push((pid, outcome));
                 Ok(())
@@ -336,7 +336,9 @@ fn a_cycle_through_one_of_several_waits_is_found() {
             quiesce(&system).await;
             assert_eq!(system.info(p.pid()).unwrap().waiting_on, Some(b.pid()), "{swapped}");
             // Now B calls P, before it comes to P's question.
-            gates.iter().for_each(|gate| gate.open(1));
+            for gate in &gates {
+                gate.open(1);
+            }
             quiesce(&system).await;
             assert_eq!(*outcomes.lock().unwrap(), [(p.pid(), Ok(2))]);
         }
