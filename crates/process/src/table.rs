@@ -124,6 +124,7 @@ impl Table {
             }
         }
         drop(shard);
+        let _leaked = fault::planted("record_leaked").then(|| Box::leak(Box::new(pid)));
         self.live.fetch_sub(1, Ordering::Relaxed);
         match before {
             Slot::Full { record, .. } => Some(record),

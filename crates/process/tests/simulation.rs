@@ -16,14 +16,3 @@ mod concurrent;
 mod model;
 #[path = "simulation/sequential.rs"]
 mod sequential;
-
-/// Says after how many seeds a run failed.
-struct Caught(u64);
-
-impl Drop for Caught {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("caught-after-seeds: {}", self.0 + 1);
-        }
-    }
-}

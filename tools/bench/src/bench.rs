@@ -87,7 +87,13 @@ pub(crate) fn group(name: &str) -> Result<&'static Group> {
 
 impl Better {
     /// Returns how many times as good `ours` is as `theirs`.
+    ///
+    /// Equal figures are a draw, also where both are nothing.
+    #[expect(clippy::float_cmp, reason = "only exactly equal figures may be two zeros")]
     pub(crate) fn ratio(self, ours: f64, theirs: f64) -> f64 {
+        if ours == theirs {
+            return 1.0;
+        }
         match self {
             Self::Higher => ours / theirs,
             Self::Lower => theirs / ours,

@@ -12,7 +12,7 @@ use crate::bench::{self, Sample};
 use crate::slice::Slice;
 
 /// A sample takes a second or two; one that takes this long hangs.
-const TIME_MAX: Duration = Duration::from_mins(1);
+pub(crate) const TIME_MAX: Duration = Duration::from_mins(1);
 
 /// What a child process measures.
 #[derive(Args, Clone, Debug)]
@@ -47,11 +47,11 @@ impl Job {
         writeln!(std::io::stdout(), "{line}").context("the parent is gone")
     }
 
-    /// Starts the child and waits for its sample.
+    /// Starts the child and waits for its sample, at most for `limit`.
     ///
     /// # Errors
     /// When the child cannot be started, fails, hangs, or prints no sample. It is gone in any case.
-    pub(crate) fn spawn(&self) -> Result<Sample> {
+    pub(crate) fn spawn(&self, limit: Duration) -> Result<Sample> {
         let Self { group, bench, subject, slice_ms } = self;
         let what = format!("{group}/{bench} with {subject}");
         let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -69,7 +69,7 @@ impl Job {
             // The parent no longer listens when the child was too slow; then nobody needs it.
             drop(tx.send(read));
         });
-        let text = rx.recv_timeout(TIME_MAX);
+        let text = rx.recv_timeout(limit);
         if text.is_err() {
             child.kill().context("cannot kill a child process that hangs")?;
         }
@@ -79,7 +79,7 @@ impl Job {
         }
         let Ok(text) = text else {
             bail!(
-                "{what} gave no sample within {TIME_MAX:?} and was killed; run it alone with \
+                "{what} gave no sample within {limit:.0?} and was killed; run it alone with \
                  `--bench {bench} --subject {subject}`"
             );
         };

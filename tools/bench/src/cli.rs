@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::Write as _;
+use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, Subcommand};
@@ -49,7 +50,8 @@ impl Cli {
     /// Does what the command line says.
     ///
     /// # Errors
-    /// Unknown names, and measurements that failed; a missed floor is a result, not an error.
+    /// Unknown names, and, after all results, measurements that failed; a missed floor is a result, not
+    /// an error.
     pub(crate) fn run(self) -> Result<()> {
         if let Some(Hidden::Child(job)) = self.hidden {
             return job.measure();
@@ -62,8 +64,12 @@ impl Cli {
         check_names(&groups, &selection)?;
         let plan = if self.quick { Plan::quick() } else { Plan::normal() };
         let plan = self.rounds.map_or(plan, |rounds| plan.exactly(rounds));
+        let began = Instant::now();
+        let mut failures = Vec::new();
         for group in groups {
-            let results = plan.run(group, &selection)?;
+            // A quick run has one minute for everything, any other five for each group.
+            let start = if self.quick { began } else { Instant::now() };
+            let results = plan.run(group, &selection, start)?;
             let text = if self.json {
                 // Standard output holds nothing but the lines.
                 if let Some(warning) = results.busy() {
@@ -74,7 +80,9 @@ impl Cli {
                 report::table(group, &results)
             };
             std::io::stdout().write_all(text.as_bytes())?;
+            failures.extend(results.failures);
         }
+        ensure!(failures.is_empty(), "not everything was measured:\n{}", failures.join("\n"));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::bench::{Bench, FLOOR, Group, OURS, Target};
-use crate::run::Results;
+use crate::run::{Results, Spread};
 
 /// Peers whose users have a choice; the floor and ourselves are none.
 fn is_peer(subject: &str) -> bool {
@@ -35,15 +35,16 @@ pub(crate) fn json(group: &Group, results: &Results) -> Result<String> {
     for bench in group.benches {
         for subject in bench.subjects {
             let Some(samples) = results.get(bench.name, subject) else { continue };
+            let spread = samples.spread();
             let line = Line {
                 group: group.name,
                 bench: bench.name,
                 subject,
-                value: samples.median(),
+                value: spread.median,
                 unit: bench.unit,
                 better: bench.better.name(),
-                min: samples.min(),
-                max: samples.max(),
+                min: spread.min,
+                max: spread.max,
                 rounds: samples.rounds(),
             };
             text.push_str(&serde_json::to_string(&line)?);
@@ -68,7 +69,7 @@ pub(crate) fn table(group: &Group, results: &Results) -> String {
         }
     }
     let mut text = format!("{table}\n");
-    text.push_str("Median, below it the smallest and the largest sample.\n");
+    text.push_str("Median, below it the smallest and the largest sample; ratios are taken within each round.\n");
     if let Some(warning) = results.busy() {
         text.extend([warning.as_str(), "\n"]);
     }
@@ -100,8 +101,8 @@ fn row(bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell>
     let mut cells = vec![Cell::new(bench.name), Cell::new(bench.unit)];
     for subject in subjects {
         let text = results.get(bench.name, subject).map_or_else(String::new, |samples| {
-            let (min, max) = (short(samples.min()), short(samples.max()));
-            format!("{}\n{min} .. {max}", short(samples.median()))
+            let Spread { median, min, max } = samples.spread();
+            format!("{}\n{} .. {}", short(median), short(min), short(max))
         });
         cells.push(Cell::new(text).set_alignment(CellAlignment::Right));
     }
@@ -109,8 +110,8 @@ fn row(bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell>
         bench.subjects.iter().copied().filter(|subject| is_peer(subject)).collect();
     for against in [peers.as_slice(), &[FLOOR]] {
         let text = best(bench, against, results).map(|(subject, ratio)| match against.len() {
-            1 => times(ratio),
-            _ => format!("{}\n({subject})", times(ratio)),
+            1 => spread_of(ratio),
+            _ => format!("{}\n({subject})", spread_of(ratio)),
         });
         cells.push(Cell::new(text.unwrap_or_default()).set_alignment(CellAlignment::Right));
     }
@@ -121,26 +122,30 @@ fn row(bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell>
 }
 
 /// Returns the best of these subjects and how many times as good as it we are.
-fn best(bench: &Bench, against: &[&'static str], results: &Results) -> Option<(&'static str, f64)> {
-    let ours = results.get(bench.name, OURS)?.median();
+fn best(
+    bench: &Bench,
+    against: &[&'static str],
+    results: &Results,
+) -> Option<(&'static str, Spread)> {
+    let ours = results.get(bench.name, OURS)?;
     let measured = against.iter().filter_map(|subject| {
-        let theirs = results.get(bench.name, subject)?.median();
-        Some((*subject, bench.better.ratio(ours, theirs)))
+        let theirs = results.get(bench.name, subject)?;
+        Some((*subject, ours.ratio(theirs, bench.better)?))
     });
-    measured.min_by(|left, right| left.1.total_cmp(&right.1))
+    measured.min_by(|left, right| left.1.median.total_cmp(&right.1.median))
 }
 
 /// Writes a floor and whether we hold it.
 fn floor(bench: &Bench, target: Target, results: &Results) -> String {
-    let ours = results.get(bench.name, OURS).map(crate::run::Samples::median);
+    let ours = results.get(bench.name, OURS).map(|samples| samples.spread().median);
     let (met, text) = match target {
         Target::AtMost(most) => (ours.map(|ours| ours <= most), format!("at most {}", short(most))),
         Target::Times(least, against) => {
             let found = best(bench, against, results);
             let reached =
-                found.map_or_else(String::new, |(_, ratio)| format!(" ({})", times(ratio)));
+                found.map_or_else(String::new, |(_, ratio)| format!(" ({})", times(ratio.median)));
             let text = format!("{least}x {}{reached}", against.join("/"));
-            (found.map(|(_, ratio)| ratio >= least), text)
+            (found.map(|(_, ratio)| ratio.median >= least), text)
         }
     };
     match met {
@@ -150,11 +155,14 @@ fn floor(bench: &Bench, target: Target, results: &Results) -> String {
     }
 }
 
-/// Writes a ratio; nothing divided by nothing is a draw.
+/// Writes a ratio and below it what the rounds lie between.
+fn spread_of(ratio: Spread) -> String {
+    let Spread { median, min, max } = ratio;
+    format!("{}\n{} .. {}", times(median), times(min), times(max))
+}
+
+/// Writes a ratio.
 fn times(ratio: f64) -> String {
-    if ratio.is_nan() {
-        return "equal".to_owned();
-    }
     if ratio.is_infinite() {
         return "none left".to_owned();
     }
@@ -201,7 +209,7 @@ mod tests {
     fn results() -> Results {
         let mut results = Results::default();
         results.add("rate", OURS, &[30e6, 28e6, 31e6]);
-        results.add("rate", "ractor", &[4e6]);
+        results.add("rate", "ractor", &[4e6, 4e6, 4e6]);
         results.add("rate", "kameo", &[3e6]);
         results.add("rate", "tokio", &[29e6]);
         results.add("faults", OURS, &[0.0]);
@@ -243,7 +251,7 @@ mod tests {
     fn lower_is_better_turns_the_ratio_round() {
         assert!((Better::Lower.ratio(2.0, 8.0) - 4.0).abs() < f64::EPSILON);
         assert_eq!(times(Better::Lower.ratio(0.0, 200.0)), "none left");
-        assert_eq!(times(Better::Lower.ratio(0.0, 0.0)), "equal");
+        assert_eq!(times(Better::Lower.ratio(0.0, 0.0)), "1.00x");
     }
 
     #[test]

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::bench::{Bench, Group};
-use crate::child::Job;
+use crate::bench::{Bench, Better, Group, Sample};
+use crate::child::{self, Job};
 use crate::machine::{BUSY, Ticks};
+
+/// Times a sample that others disturbed is taken again.
+const RETAKES_MAX: u32 = 2;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +34,18 @@ pub(crate) struct Selection {
 /// All samples of one benchmark with one subject.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
-    values: Vec<f64>,
+    /// By round: figures of one round were taken close together and can be compared.
+    values: BTreeMap<u32, f64>,
     /// What the last sample was made of.
     pub(crate) detail: Option<String>,
+}
+
+/// A median and what it lies between.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 /// The samples of a group, by benchmark and subject.
@@ -42,6 +54,26 @@ pub(crate) struct Results {
     samples: BTreeMap<(&'static str, &'static str), Samples>,
     /// For each sample the cores that others kept busy meanwhile.
     foreign: Vec<f64>,
+    /// What could not be measured, and why.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Where samples and time come from: children and the clock, or a test.
+pub(crate) struct Source<'a> {
+    /// Takes one sample within the limit; the second figure is the cores that others used meanwhile.
+    pub(crate) take: &'a dyn Fn(&Job, Duration) -> Result<(Sample, f64)>,
+    /// Time spent of the budget.
+    pub(crate) spent: &'a dyn Fn() -> Duration,
+}
+
+/// Takes a sample in a child process.
+///
+/// # Errors
+/// Those of the child, and a kernel that does not count.
+pub(crate) fn take(job: &Job, limit: Duration) -> Result<(Sample, f64)> {
+    let before = Ticks::now()?;
+    let sample = job.spawn(limit)?;
+    Ok((sample, Ticks::now()?.foreign_cores(before)))
 }
 
 impl Plan {
@@ -68,81 +100,117 @@ impl Plan {
         Self { rounds_max: rounds, budget: None, ..self }
     }
 
+    /// Measures a group with children, in the time that the budget leaves after `start`.
+    ///
+    /// # Errors
+    /// When progress cannot be written.
+    pub(crate) fn run(self, group: &Group, chosen: &Selection, start: Instant) -> Result<Results> {
+        let spent = || start.elapsed();
+        self.measure(group, chosen, &Source { take: &take, spent: &spent })
+    }
+
     /// Measures a group.
     ///
     /// Round by round, every benchmark, every subject; odd rounds go through the subjects
-    /// backwards. No round starts that would not end within the budget.
-    ///
-    /// # Errors
-    /// When a child fails, and when not even one round fits into the budget.
-    pub(crate) fn run(self, group: &Group, selection: &Selection) -> Result<Results> {
-        let start = Instant::now();
+    /// backwards. No round starts that would not end within the budget, and no sample outside it. What
+    /// fails is noted, and the rest goes on.
+    fn measure(self, group: &Group, chosen: &Selection, source: &Source<'_>) -> Result<Results> {
         let mut results = Results::default();
         let mut longest = Duration::ZERO;
-        for round in 0..self.rounds_max {
-            let spent = start.elapsed();
+        'rounds: for round in 0..self.rounds_max {
+            let spent = (source.spent)();
             if self.budget.is_some_and(|budget| spent + longest * 11 / 10 > budget) {
-                progress(&format!(
-                    "{}: stopping after {round} of {} rounds, the time is up",
-                    group.name, self.rounds_max
-                ))?;
+                let max = self.rounds_max;
+                let name = group.name;
+                progress(&format!("{name}: {round} of {max} rounds, the time is up"))?;
                 break;
             }
-            for bench in group.benches.iter().filter(|bench| selection.has_bench(bench.name)) {
-                self.round(group, bench, selection, round, &mut results)?;
-                if let Some(budget) = self.budget
-                    && round == 0
-                    && start.elapsed() > budget
-                {
-                    bail!(
-                        "the first round of {} took longer than {budget:?}; the machine is too \
-                         busy: try later, or choose benchmarks with --bench",
-                        group.name
-                    );
+            let jobs = chosen.jobs(group, round);
+            for (index, (bench, subject)) in jobs.iter().enumerate() {
+                if self.left(source).is_zero() {
+                    for (bench, subject) in jobs.iter().skip(index).filter(|_| round == 0) {
+                        let what = format!("{}/{} with {subject}", group.name, bench.name);
+                        results.failures.push(format!("{what}: not measured, the time is up"));
+                    }
+                    break 'rounds;
                 }
+                // What the rest of the round will need at the rate so far; retakes may have what is over.
+                let (done, rest) = (u32::try_from(index + 1)?, u32::try_from(jobs.len() - index)?);
+                let reserve = ((source.spent)().saturating_sub(spent) / done) * rest;
+                self.sample(group, (bench, *subject), (round, reserve), source, &mut results)?;
             }
-            longest = longest.max(start.elapsed().saturating_sub(spent));
+            longest = longest.max((source.spent)().saturating_sub(spent));
         }
-        progress(&format!("{}: {:.0} s", group.name, start.elapsed().as_secs_f64()))?;
+        progress(&format!("{}: {:.0} s", group.name, (source.spent)().as_secs_f64()))?;
         Ok(results)
     }
 
-    fn round(
+    fn left(self, source: &Source<'_>) -> Duration {
+        self.budget.map_or(Duration::MAX, |budget| budget.saturating_sub((source.spent)()))
+    }
+
+    /// Takes a sample, again when others disturbed it and there is time beyond the reserve; the least
+    /// disturbed one counts.
+    fn sample(
         self,
         group: &Group,
-        bench: &Bench,
-        selection: &Selection,
-        round: u32,
+        (bench, subject): (&Bench, &'static str),
+        (round, reserve): (u32, Duration),
+        source: &Source<'_>,
         results: &mut Results,
     ) -> Result<()> {
-        let chosen = bench.subjects.iter().filter(|subject| selection.has_subject(subject));
-        let mut subjects: Vec<&'static str> = chosen.copied().collect();
-        if round % 2 == 1 {
-            subjects.reverse();
+        let job = Job::new(group.name, bench.name, subject, self.slice);
+        let mut best: Option<(Sample, f64)> = None;
+        for taken in 0..=RETAKES_MAX {
+            let is_quiet = best.as_ref().is_some_and(|(_, foreign)| *foreign <= BUSY);
+            if taken > 0 && (is_quiet || self.left(source) <= reserve) {
+                break;
+            }
+            match (source.take)(&job, self.left(source).min(child::TIME_MAX)) {
+                Ok(new) if best.as_ref().is_none_or(|old| new.1 < old.1) => best = Some(new),
+                Ok(_) => {}
+                Err(error) => {
+                    let what = format!("{}/{} with {subject}", group.name, bench.name);
+                    let failure = format!("{what}, round {}: {error:#}", round + 1);
+                    progress(&failure)?;
+                    results.failures.push(failure);
+                    break;
+                }
+            }
         }
-        for subject in subjects {
-            let before = Ticks::now()?;
-            let sample = Job::new(group.name, bench.name, subject, self.slice).spawn()?;
-            results.foreign.push(Ticks::now()?.foreign_cores(before));
-            progress(&format!(
-                "{} round {}/{} {:<18} {subject:<10} {} {}",
-                group.name,
-                round + 1,
-                self.rounds_max,
-                bench.name,
-                crate::report::short(sample.value),
-                bench.unit,
-            ))?;
-            let samples = results.samples.entry((bench.name, subject)).or_default();
-            samples.values.push(sample.value);
-            samples.values.sort_by(f64::total_cmp);
-            samples.detail = sample.detail;
-        }
+        let Some((sample, foreign)) = best else { return Ok(()) };
+        results.foreign.push(foreign);
+        progress(&format!(
+            "{} round {}/{} {:<18} {subject:<10} {} {}",
+            group.name,
+            round + 1,
+            self.rounds_max,
+            bench.name,
+            crate::report::short(sample.value),
+            bench.unit,
+        ))?;
+        let samples = results.samples.entry((bench.name, subject)).or_default();
+        samples.values.insert(round, sample.value);
+        samples.detail = sample.detail;
         Ok(())
     }
 }
 
 impl Selection {
+    /// Returns what one round measures, in order.
+    fn jobs(&self, group: &Group, round: u32) -> Vec<(&'static Bench, &'static str)> {
+        let mut jobs = Vec::new();
+        for bench in group.benches.iter().filter(|bench| self.has_bench(bench.name)) {
+            let chosen = bench.subjects.iter().filter(|subject| self.has_subject(subject));
+            let mut subjects: Vec<&'static str> = chosen.copied().collect();
+            if round % 2 == 1 {
+                subjects.reverse();
+            }
+            jobs.extend(subjects.into_iter().map(|subject| (bench, subject)));
+        }
+        jobs
+    }
+
     /// Returns whether the benchmark is chosen.
     pub(crate) fn has_bench(&self, name: &str) -> bool {
         self.benches.is_empty() || self.benches.iter().any(|chosen| chosen == name)
@@ -172,44 +240,48 @@ impl Results {
         })
     }
 
-    /// Adds a result; for tests of the report.
+    /// Adds a result, one figure a round; for tests of the report.
     #[cfg(test)]
     pub(crate) fn add(&mut self, bench: &'static str, subject: &'static str, values: &[f64]) {
-        let mut values = values.to_vec();
-        values.sort_by(f64::total_cmp);
+        let values = (0..).zip(values.iter().copied()).collect();
         self.samples.insert((bench, subject), Samples { values, detail: None });
     }
 }
 
 impl Samples {
-    /// Returns the median; of an even number of samples the mean of the middle two.
-    pub(crate) fn median(&self) -> f64 {
-        let middle = self.values.len() / 2;
-        let upper = self.at(middle);
-        if self.values.len().is_multiple_of(2) {
-            f64::midpoint(self.at(middle.saturating_sub(1)), upper)
-        } else {
-            upper
-        }
+    /// Returns the median of all samples and what they lie between.
+    pub(crate) fn spread(&self) -> Spread {
+        Spread::of(self.values.values().copied().collect())
     }
 
-    /// Returns the smallest sample.
-    pub(crate) fn min(&self) -> f64 {
-        self.at(0)
-    }
-
-    /// Returns the largest sample.
-    pub(crate) fn max(&self) -> f64 {
-        self.at(self.values.len().saturating_sub(1))
+    /// Returns how many times as good these samples are as `theirs`, compared within each round, so that
+    /// what slows a whole round cancels out; `None` if they have no round in common.
+    pub(crate) fn ratio(&self, theirs: &Self, better: Better) -> Option<Spread> {
+        let pairs = self
+            .values
+            .iter()
+            .filter_map(|(round, ours)| Some(better.ratio(*ours, *theirs.values.get(round)?)));
+        let ratios: Vec<f64> = pairs.collect();
+        (!ratios.is_empty()).then(|| Spread::of(ratios))
     }
 
     /// Returns how many samples there are.
-    pub(crate) const fn rounds(&self) -> usize {
+    pub(crate) fn rounds(&self) -> usize {
         self.values.len()
     }
+}
 
-    fn at(&self, index: usize) -> f64 {
-        self.values.get(index).copied().unwrap_or(f64::NAN)
+impl Spread {
+    /// Takes the middle one; of an even number the mean of the middle two.
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        let (middle, last) = (values.len() / 2, values.len().saturating_sub(1));
+        let is_even = values.len().is_multiple_of(2);
+        let lower = if is_even { middle.saturating_sub(1) } else { middle };
+        let median =
+            if lower == middle { at(middle) } else { f64::midpoint(at(lower), at(middle)) };
+        Self { median, min: at(0), max: at(last) }
     }
 }
 
@@ -218,22 +290,4 @@ fn progress(line: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples(values: &[f64]) -> Samples {
-        let mut results = Results::default();
-        results.add("bench", "subject", values);
-        results.samples.remove(&("bench", "subject")).unwrap()
-    }
-
-    #[test]
-    fn the_median_is_the_middle() {
-        assert!((samples(&[9.0, 1.0, 4.0]).median() - 4.0).abs() < f64::EPSILON);
-        assert!((samples(&[9.0, 1.0, 4.0, 6.0]).median() - 5.0).abs() < f64::EPSILON);
-        assert!((samples(&[7.0]).median() - 7.0).abs() < f64::EPSILON);
-        let spread = samples(&[9.0, 1.0, 4.0]);
-        assert!((spread.min() - 1.0).abs() < f64::EPSILON);
-        assert!((spread.max() - 9.0).abs() < f64::EPSILON);
-    }
-}
+mod tests;

@@ -85,8 +85,8 @@ where
 /// `FOUNDATION_SEEDS=<count>` changes how many run.
 ///
 /// # Panics
-/// If a run fails, after printing the seed, its options and the command that replays it. If the two
-/// runs of a seed differ. If a variable is not a number.
+/// If a run fails, after printing the seed, its options, the command that replays it, and how many seeds
+/// it took. If the two runs of a seed differ. If a variable is not a number.
 pub fn sim_seeds<F, Fut>(seeds: Range<u64>, scenario: F)
 where
     F: Fn(Env, u64) -> Fut,
@@ -105,11 +105,11 @@ where
     Fut: Future<Output = ()>,
 {
     let (seed, count) = (env::var(SEED_VARIABLE).ok(), env::var(COUNT_VARIABLE).ok());
-    for seed in plan(seeds, seed.as_deref(), count.as_deref()) {
+    for (seed, tried) in plan(seeds, seed.as_deref(), count.as_deref()).zip(1_u64..) {
         let options = options(seed);
         let run = AssertUnwindSafe(|| check_deterministic(seed, options, &scenario));
         if let Err(payload) = catch_unwind(run) {
-            report(seed, options);
+            print(&report(seed, tried, options, thread::current().name()));
             resume_unwind(payload);
         }
     }
@@ -176,11 +176,23 @@ fn number(variable: &str, text: &str) -> u64 {
     }
 }
 
+/// Says what failed, how to run just that again, and after how many seeds it was found, which is what
+/// `cargo xtask faults` writes into its table.
+fn report(seed: u64, tried: u64, options: SimOptions, test: Option<&str>) -> String {
+    // The root of the workspace tests only the program by default. The harness names a test's thread
+    // after it, unless it runs all of them on the main thread.
+    let test = test.filter(|name| *name != "main");
+    let exactly = test.map(|name| format!(" -- --exact {name}")).unwrap_or_default();
+    format!(
+        "seed {seed} failed with {options:?}\n\
+         replay: {SEED_VARIABLE}={seed} cargo test --workspace{exactly}\n\
+         caught-after-seeds: {tried}"
+    )
+}
+
 #[expect(clippy::print_stderr, reason = "the harness shows it with the failed test")]
-fn report(seed: u64, options: SimOptions) {
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    eprintln!("seed {seed} failed with {options:?}");
-    eprintln!("replay: {SEED_VARIABLE}={seed} cargo test {test}");
+fn print(report: &str) {
+    eprintln!("{report}");
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Starting other programs, mostly cargo, and saying what was started.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -43,6 +43,35 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {line}");
     let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
     if status.success() { Ok(()) } else { bail!("`{line}` failed: {status}") }
+}
+
+/// Runs a test command like [`run`], showing what it prints; returns how many tests its binaries ran.
+pub(crate) fn run_tests(command: &mut Command) -> Result<u64> {
+    let line = describe(command);
+    eprintln!("$ {line}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    let mut tests = 0;
+    if let Some(output) = child.stdout.take() {
+        // Not by lines of text: a test may print what it likes.
+        for said in BufReader::new(output).split(b'\n') {
+            let said = said.with_context(|| format!("cannot read from `{line}`"))?;
+            let said = String::from_utf8_lossy(&said);
+            println!("{said}");
+            tests += tests_of(&said).unwrap_or(0);
+        }
+    }
+    let status = child.wait().with_context(|| format!("cannot await `{line}`"))?;
+    if status.success() { Ok(tests) } else { bail!("`{line}` failed: {status}") }
+}
+
+/// Reads the count of a harness's first line, `running 3 tests`.
+fn tests_of(line: &str) -> Option<u64> {
+    let rest = line.strip_prefix("running ")?;
+    rest.strip_suffix(" tests").or_else(|| rest.strip_suffix(" test"))?.parse().ok()
 }
 
 /// Runs a program to its end and returns what it printed; errors go to our own output.

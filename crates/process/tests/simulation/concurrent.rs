@@ -10,7 +10,6 @@ use foundation_process::{Address, Counts, Limits, SendError, System, TrySendErro
 use foundation_testkit::{Swarm, Weights, sim_seeds};
 use foundation_types::{ExitReason, MonitorId, Pid};
 
-use crate::Caught;
 use crate::actor::{Actor, Book, Command, Seen, Totals};
 
 const SEEDS: u64 = 300;
@@ -28,7 +27,6 @@ const OBSERVERS: u64 = 2;
 #[test]
 fn every_schedule_keeps_the_promises() {
     sim_seeds(0..SEEDS, |env, seed| async move {
-        let _caught = Caught(seed);
         let world = World::new(env, seed);
         let (done, mut ends) = tokio::sync::mpsc::channel(8);
         let drivers = world.drivers;

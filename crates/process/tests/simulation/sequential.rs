@@ -8,7 +8,6 @@ use foundation_process::{Address, CallError, Counts, System};
 use foundation_testkit::{Swarm, Weights, sim_seeds};
 use foundation_types::{Deadline, ExitReason, MonitorId, Pid};
 
-use crate::Caught;
 use crate::actor::{Actor, Book, Command, Seen, Totals};
 use crate::model::Model;
 
@@ -37,7 +36,6 @@ struct Run {
 #[test]
 fn the_system_equals_its_model_after_every_operation() {
     sim_seeds(0..SEEDS, |env, seed| async move {
-        let _caught = Caught(seed);
         let mut run = Run::new(env, seed);
         for _ in 0..run.swarm.range(10..=120) {
             run.operate().await;

@@ -1,4 +1,4 @@
-use super::{first_failure, plan, sim_options, sim_run, sim_seeds, sim_seeds_with};
+use super::{first_failure, plan, report, sim_options, sim_run, sim_seeds, sim_seeds_with};
 use foundation_env::Env;
 use foundation_env::sim::{Policy, SimOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -97,4 +97,24 @@ fn variables_choose_the_seeds() {
     assert_eq!(plan(5..9, Some("77"), Some("3")), 77..78);
     assert_eq!(plan(5..9, None, Some(" 3 ")), 5..8);
     assert!(catch_unwind(|| plan(5..9, Some("0x1f"), None)).is_err());
+}
+
+/// The command that was printed once was `cargo test NAME`, which from the root tests the default member
+/// only and replays nothing.
+#[test]
+fn the_report_names_a_command_that_replays_the_test() {
+    let lines = |test| {
+        let report = report(7, 3, SimOptions::default(), test);
+        report.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines(Some("concurrent::every_schedule")),
+        [
+            "replay: FOUNDATION_SEED=7 cargo test --workspace -- --exact concurrent::every_schedule",
+            "caught-after-seeds: 3",
+        ]
+    );
+    for unnamed in [None, Some("main")] {
+        assert_eq!(lines(unnamed)[0], "replay: FOUNDATION_SEED=7 cargo test --workspace");
+    }
 }
