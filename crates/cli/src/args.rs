@@ -142,6 +142,7 @@ pub enum ChosenShell {
     Elvish,
     /// Fish.
     Fish,
+    /// Microsoft's shell.
     #[value(help = "PowerShell")]
     Powershell,
     /// Zsh.
