@@ -69,18 +69,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Runs the system of a system.toml and prints its report.
+    ///
+    /// Starts the agents of a system.toml under their supervisors, works through the tasks and prints the report.
+    /// Progress goes to standard error: one live line on a terminal, plain lines otherwise. Ctrl-C stops in order:
+    /// agents finish what they are at, or give it up; a second Ctrl-C ends the program at once.
     Run(RunArgs),
     /// Checks a system.toml without running it.
+    ///
+    /// Reports every fault at once: its file, line and column, the cause and what to do.
     Check(CheckArgs),
     /// Prints a completion script for a shell.
     Completions(CompletionsArgs),
 }
 
 /// Arguments of `run`.
-///
-/// Starts the agents of a system.toml under their supervisors, works through the tasks and prints the report.
-/// Progress goes to standard error: one live line on a terminal, plain lines otherwise. Ctrl-C stops in order:
-/// agents finish what they are at, or give it up; a second one ends the program at once.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
@@ -90,14 +92,18 @@ pub struct RunArgs {
     /// The folder to work on.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub input: PathBuf,
-    /// Prints one JSON object with `report` and `run` instead of tables.
+    /// Prints one JSON object with report and run instead of tables, or with error and run when
+    /// there is no report; exit codes are the same.
     #[arg(long)]
     pub json: bool,
     /// Kills the agent at work with this probability per attempt, by panic and by kill: 0 to below 1.
+    ///
+    /// An item that has cost as many agents as the deaths-max setting of its task is spared from then on, so the rate holds
+    /// per attempt until then.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub chaos: Option<f64>,
     /// Makes the kills the same on every run.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "chaos")]
     pub seed: u64,
     /// Worker threads, and agents in a pool without a size; the number of cores if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -108,8 +114,6 @@ pub struct RunArgs {
 }
 
 /// Arguments of `check`.
-///
-/// Reports every fault at once: its file, line and column, the cause and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
@@ -138,7 +142,8 @@ pub enum ChosenShell {
     Elvish,
     /// Fish.
     Fish,
-    /// `PowerShell`.
+    /// Microsoft's shell.
+    #[value(help = "PowerShell")]
     Powershell,
     /// Zsh.
     Zsh,
@@ -156,7 +161,7 @@ impl From<ChosenShell> for Shell {
     }
 }
 
-/// At 1 no attempt would ever end, so it is left out.
+/// What the plan of deaths takes: it draws below the rate, and has no rate that spares nobody.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
-use crate::text::{Table, counted};
+use crate::failure::Failure;
+use crate::text::{Table, counted, printable};
 
 /// What `check --json` prints.
 #[derive(Serialize)]
@@ -43,17 +44,16 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
             Ok(Exit::Success)
         }
         Ok(spec) => {
-            write!(out, "{file}: ok\n{}", describe(&spec))?;
+            write!(out, "{}: ok\n{}", printable(&file), describe(&spec))?;
             Ok(Exit::Success)
         }
         Err(faults) if args.json => {
             let (errors, errors_omitted) = (faults.list(), faults.omitted());
-            json(&Checked { ok: false, file, system: None, errors, errors_omitted }, out)?;
-            Ok(Exit::Usage)
+            let checked = Checked { ok: false, file, system: None, errors, errors_omitted };
+            Exit::Usage.unless_unwritable(json(&checked, out))
         }
         Err(faults) => {
-            let count = counted(faults.count(), "error", "errors");
-            writeln!(err, "{faults}\n{file}: {count}; nothing was started")?;
+            write!(err, "{}", Failure::of_file(&file, &faults).text())?;
             Ok(Exit::Usage)
         }
     }
@@ -67,7 +67,7 @@ fn json(checked: &Checked<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn describe(spec: &SystemSpec) -> String {
     let mut text = format!(
         "system {}: {}, {}\n",
-        spec.name,
+        printable(&spec.name),
         counted(spec.pools.len(), "pool", "pools"),
         counted(spec.graph.tasks().len(), "task", "tasks"),
     );

@@ -1,5 +1,6 @@
 //! What the shell learns.
 
+use std::io;
 use std::process::ExitCode;
 
 /// The exit codes, the same for every command.
@@ -26,6 +27,15 @@ impl Exit {
             Self::Usage => 2,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+        }
+    }
+
+    /// Returns this code for an output that was written. A closed pipe hides no fault: whoever read it has seen
+    /// enough, but the shell has not.
+    pub(crate) fn unless_unwritable(self, written: io::Result<()>) -> io::Result<Self> {
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            Ok(()) | Err(_) => Ok(self),
         }
     }
 }

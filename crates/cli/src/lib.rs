@@ -26,8 +26,8 @@ pub use args::{CheckArgs, ChosenShell, Cli, Command, CompletionsArgs, RunArgs};
 pub use check::check;
 pub use completions::completions;
 pub use exit::Exit;
-pub use progress::{ProgressMode, ProgressSample, ProgressView};
-pub use report::{Output, RunSummary};
+pub use progress::{ProgressMode, ProgressSample, ProgressStream, ProgressView};
+pub use report::{Output, RunSummary, TaskSummary};
 pub use run::run;
 
 /// Parses arguments, carries the command out and returns the exit code.
@@ -36,22 +36,30 @@ pub use run::run;
 /// cannot be written to standard error is dropped, and neither the result nor the exit code depends on it.
 pub fn main_with(
     args: impl IntoIterator<Item = OsString>,
-    out: &mut dyn Write,
+    mut out: impl Write + Send + 'static,
     err: &mut dyn Write,
 ) -> Exit {
     let err = &mut Remarks(err);
-    let done = match Cli::try_parse_from(args) {
-        Ok(Cli { command: Command::Run(args) }) => run(&args, out, err),
-        Ok(Cli { command: Command::Check(args) }) => check(&args, out, err),
-        Ok(Cli { command: Command::Completions(args) }) => completions(&args, out),
-        Err(error) => usage(&error, out, err),
+    let done = match Cli::try_parse_from(args).map(|parsed| parsed.command) {
+        // It writes, and flushes, while it listens for signals.
+        Ok(Command::Run(args)) => run(&args, out, err),
+        Ok(Command::Check(args)) => check(&args, &mut out, err).and_then(flushed(&mut out)),
+        Ok(Command::Completions(args)) => completions(&args, &mut out).and_then(flushed(&mut out)),
+        Err(error) => usage(&error, &mut out, err).and_then(flushed(&mut out)),
     };
-    match done.and_then(|exit| out.flush().map(|()| exit)) {
+    match done {
         Ok(exit) => exit,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
         Err(error) => match writeln!(err, "error: the output cannot be written: {error}") {
             Ok(()) | Err(_) => Exit::Failed,
         },
+    }
+}
+
+fn flushed(out: &mut impl Write) -> impl FnOnce(Exit) -> io::Result<Exit> {
+    |exit| match exit {
+        Exit::Success => out.flush().map(|()| exit),
+        fault => fault.unless_unwritable(out.flush()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Progress of a run, as text.
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use foundation_types::Instant;
@@ -13,7 +14,11 @@ mod tests;
 const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// Time between two plain lines: a log should not fill with them.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
-/// Characters of the bar, so that the whole line of a usual run fits 60 columns.
+/// Time after which the live line is written again although nothing is new: its time shows that the program lives.
+const LIVE_BEAT: Duration = Duration::from_secs(1);
+/// Time after which a plain line is repeated although nothing is new.
+const PLAIN_BEAT: Duration = Duration::from_secs(10);
+/// Characters of the bar, so that the whole line of a usual run fits 70 columns.
 const BAR_WIDTH: usize = 12;
 
 /// How progress is shown.
@@ -27,14 +32,36 @@ pub enum ProgressMode {
     Off,
 }
 
+/// Where progress goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressStream {
+    /// A terminal that can erase a line.
+    Terminal,
+    /// A terminal that cannot: `TERM` is `dumb`.
+    Dumb,
+    /// A pipe or a file.
+    Pipe,
+}
+
+impl ProgressStream {
+    /// Looks at standard error and `TERM`.
+    pub fn of_stderr() -> Self {
+        match (io::stderr().is_terminal(), std::env::var_os("TERM")) {
+            (false, _) => Self::Pipe,
+            (true, Some(name)) if name == "dumb" => Self::Dumb,
+            (true, _) => Self::Terminal,
+        }
+    }
+}
+
 impl ProgressMode {
-    /// Chooses from the arguments and whether the stream is a terminal. A program that reads JSON wants no
-    /// lines in its log, a person at a terminal still wants to see the run move.
-    pub fn choose(is_terminal: bool, json: bool, quiet: bool) -> Self {
-        match (quiet, is_terminal, json) {
-            (true, _, _) | (false, false, true) => Self::Off,
-            (false, true, _) => Self::Live,
-            (false, false, false) => Self::Plain,
+    /// Chooses from the arguments and the stream. A program that reads JSON wants no lines in its log, a person
+    /// at a terminal still wants to see the run move.
+    pub fn choose(stream: ProgressStream, json: bool, quiet: bool) -> Self {
+        match (quiet, stream, json) {
+            (true, _, _) | (false, ProgressStream::Pipe, true) => Self::Off,
+            (false, ProgressStream::Terminal, _) => Self::Live,
+            (false, ProgressStream::Dumb, _) | (false, ProgressStream::Pipe, false) => Self::Plain,
         }
     }
 }
@@ -66,15 +93,16 @@ impl ProgressView {
 
     /// Returns the text to write now, if any.
     pub fn update(&mut self, now: Instant, sample: ProgressSample) -> Option<String> {
-        let interval = match self.mode {
-            ProgressMode::Live => LIVE_INTERVAL,
-            ProgressMode::Plain => PLAIN_INTERVAL,
+        let (interval, beat) = match self.mode {
+            ProgressMode::Live => (LIVE_INTERVAL, LIVE_BEAT),
+            ProgressMode::Plain => (PLAIN_INTERVAL, PLAIN_BEAT),
             ProgressMode::Off => return None,
         };
-        if let Some((at, before)) = self.shown
-            && (before == sample || now.saturating_duration_since(at) < interval)
-        {
-            return None;
+        if let Some((at, before)) = self.shown {
+            let pause = if before == sample { beat } else { interval };
+            if now.saturating_duration_since(at) < pause {
+                return None;
+            }
         }
         self.shown = Some((now, sample));
         Some(self.render(now, sample))
@@ -103,12 +131,13 @@ impl ProgressView {
 
     fn render(&self, now: Instant, sample: ProgressSample) -> String {
         let ProgressSample { done, total, restarts } = sample;
-        let rate = per_second(done, now.saturating_duration_since(self.started));
+        let elapsed = now.saturating_duration_since(self.started);
+        let (rate, seconds) = (per_second(done, elapsed), elapsed.as_secs());
         let restarts = match restarts {
             1 => "1 restart".to_owned(),
             count => format!("{} restarts", grouped(count)),
         };
-        let counts = format!("{done}/{total} done, {}/s, {restarts}", grouped(rate));
+        let counts = format!("{done}/{total} done, {}/s, {restarts}, {seconds} s", grouped(rate));
         match self.mode {
             ProgressMode::Live => {
                 format!("{CLEAR_LINE}{WRAP_OFF}[{}] {counts}{WRAP_ON}", bar(done, total))

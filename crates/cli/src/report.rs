@@ -5,7 +5,7 @@ use std::time::Duration;
 use foundation_agent::Payload;
 use foundation_agent::digest::DigestReport;
 use foundation_types::Error;
-use foundation_workflow::RunStatus;
+use foundation_workflow::{RunStatus, TaskStatus};
 use serde::Serialize;
 
 use crate::progress::per_second;
@@ -47,6 +47,20 @@ pub struct RunSummary {
     pub deaths_by_kill: u64,
     /// Results that came when they were no longer needed.
     pub late_results: u64,
+    /// How far each task came, in the order of the tasks.
+    pub tasks: Vec<TaskSummary>,
+}
+
+/// How far one task came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TaskSummary {
+    /// The name of the task.
+    pub task: String,
+    /// Its items done.
+    pub done: usize,
+    /// Its items; `null` while they were not known.
+    pub total: Option<usize>,
 }
 
 impl RunSummary {
@@ -65,7 +79,14 @@ impl RunSummary {
             deaths_by_panic: status.panics,
             deaths_by_kill: status.kills,
             late_results: progress.late,
+            tasks: status.tasks.iter().map(TaskSummary::of).collect(),
         }
+    }
+}
+
+impl TaskSummary {
+    fn of(status: &TaskStatus) -> Self {
+        Self { task: status.task.clone(), done: status.done, total: status.total }
     }
 }
 

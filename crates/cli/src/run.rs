@@ -1,24 +1,24 @@
 //! `foundation run`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
-use foundation_agent::Actions;
+use foundation_agent::{Actions, Payload};
 use foundation_env::{Either, Env, select_biased};
 use foundation_node::{Node, NodeError, NodeStatus, RunOptions, SystemSpec, check_input};
 use foundation_process::{ShutdownReport, System};
-use foundation_types::{Code, Error};
-use foundation_workflow::{Chaos, RunEnd, RunOutcome};
+use foundation_types::{Code, Error, Instant};
+use foundation_workflow::{Chaos, RunEnd, RunOutcome, RunStatus};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::RunArgs;
 use crate::exit::Exit;
-use crate::failure;
-use crate::progress::{ProgressMode, ProgressSample, ProgressView};
+use crate::failure::Failure;
+use crate::progress::{ProgressMode, ProgressSample, ProgressStream, ProgressView};
 use crate::report::{Output, RunSummary};
 use crate::signals::Signals;
-use crate::text::counted;
+use crate::text::{counted, printable};
 
 /// Time between two looks at the run.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -27,66 +27,74 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the system of a file: starts its tree, shows progress, stops everything in order and prints the report.
 ///
+/// The output is written on a thread of its own, so that a reader who does not read cannot keep the program from
+/// ending at a signal; what was not written by then is lost.
+///
 /// # Errors
 /// The error of the stream when progress or the report cannot be written.
-pub fn run(args: &RunArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let file = args.file.display();
-    let spec = match SystemSpec::load(&args.file, &Actions::builtin()) {
-        Ok(spec) => spec,
-        Err(faults) => {
-            let count = counted(faults.count(), "error", "errors");
-            writeln!(err, "{faults}\n{file}: {count}; nothing was started")?;
-            return Ok(Exit::Usage);
+pub fn run(
+    args: &RunArgs,
+    mut out: impl Write + Send + 'static,
+    err: &mut dyn Write,
+) -> io::Result<Exit> {
+    let Ready { spec, options, mut signals, runtime } = match prepare(args) {
+        Ok(ready) => ready,
+        Err(refused) => {
+            let (exit, failure) = *refused;
+            let End { exit, output, remark } = End::failed(exit, &failure, None, args.json);
+            write!(err, "{remark}")?;
+            // No signal is caught yet, or nothing runs that could hold it up.
+            let written = out.write_all(output.as_bytes()).and_then(|()| out.flush());
+            return exit.unless_unwritable(written);
         }
     };
-    if let Err(error) = check_input(&args.input) {
-        write!(err, "{}", failure::of_error(&error))?;
-        return Ok(Exit::Usage);
-    }
+    let system = System::new(Env::tokio(runtime.handle().clone()));
+    let exit = runtime.block_on(async {
+        let driver = Driver::new(&system, &mut signals, args, err);
+        let End { exit, output, remark } = Box::pin(driver.drive(spec, &options)).await?;
+        write!(err, "{remark}")?;
+        let written = system
+            .env()
+            .blocking(move || out.write_all(output.as_bytes()).and_then(|()| out.flush()));
+        match select_biased(written, pin!(signals.next())).await {
+            Either::First(Ok(written)) if exit == Exit::Success => written.map(|()| exit),
+            Either::First(Ok(written)) => exit.unless_unwritable(written),
+            Either::First(Err(error)) => Err(io::Error::other(error)),
+            Either::Second(exit) => {
+                writeln!(err, "interrupted while the output was written; it is not whole")?;
+                Ok(exit)
+            }
+        }
+    });
+    // Work on the blocking pool cannot be stopped; it ends with the program.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Everything a run needs.
+struct Ready {
+    spec: SystemSpec,
+    options: RunOptions,
+    signals: Signals,
+    runtime: Runtime,
+}
+
+/// Checks and makes what can be checked and made before anything is started.
+fn prepare(args: &RunArgs) -> Result<Ready, Box<(Exit, Failure)>> {
+    let file = args.file.display().to_string();
+    let spec = SystemSpec::load(&args.file, &Actions::builtin())
+        .map_err(|faults| Box::new((Exit::Usage, Failure::of_file(&file, &faults))))?;
+    check_input(&args.input)
+        .map_err(|error| Box::new((Exit::Usage, Failure::of_error("input", &error))))?;
     // Checked with the arguments, so an error stands for no chaos.
     let chaos = args.chaos.and_then(|rate| Chaos::new(rate, args.seed).ok());
     let workers = args.workers.map_or_else(cores, usize::from);
     let options = RunOptions::new(&args.input, workers).with_chaos(chaos);
+    let setup = |error: Error| Box::new((Exit::Failed, Failure::of_error("setup", &error)));
     // Before there is a runtime whose threads could take a signal that nobody listens for yet.
-    let signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => {
-            write!(err, "{}", failure::of_error(&no_signals(error)))?;
-            return Ok(Exit::Failed);
-        }
-    };
-    let runtime = match runtime(workers) {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            write!(err, "{}", failure::of_error(&error))?;
-            return Ok(Exit::Failed);
-        }
-    };
-    let system = System::new(Env::tokio(runtime.handle().clone()));
-    let end = runtime.block_on(async {
-        let driver = Driver { system: &system, signals, stop: None, err };
-        Box::pin(driver.drive(spec, &options, args)).await
-    });
-    // Work on the blocking pool cannot be stopped; it ends with the program.
-    runtime.shutdown_background();
-    match end? {
-        End::Report(output) if args.json => match output.json() {
-            Ok(text) => out.write_all(text.as_bytes()).map(|()| Exit::Success),
-            Err(error) => write!(err, "{}", failure::of_error(&error)).map(|()| Exit::Failed),
-        },
-        End::Report(output) => {
-            out.write_all(output.human().as_bytes())?;
-            Ok(Exit::Success)
-        }
-        End::Failed(text) => {
-            write!(err, "{text}")?;
-            Ok(Exit::Failed)
-        }
-        End::Interrupted(exit, text) => {
-            write!(err, "{text}")?;
-            Ok(exit)
-        }
-    }
+    let signals = Signals::listen().map_err(|error| setup(no_signals(error)))?;
+    let runtime = runtime(workers).map_err(setup)?;
+    Ok(Ready { spec, options, signals, runtime })
 }
 
 fn cores() -> usize {
@@ -109,119 +117,234 @@ fn no_signals(cause: io::Error) -> Error {
 }
 
 /// What is left to say when everything has stopped.
-enum End {
-    Report(Box<Output>),
-    Failed(String),
-    Interrupted(Exit, String),
+struct End {
+    exit: Exit,
+    /// For standard output.
+    output: String,
+    /// For standard error.
+    remark: String,
+}
+
+impl End {
+    fn failed(exit: Exit, failure: &Failure, run: Option<&RunSummary>, json: bool) -> Self {
+        let remark = failure.text().to_owned();
+        if !json {
+            return Self { exit, output: String::new(), remark };
+        }
+        match failure.json(run) {
+            Ok(output) => Self { exit, output, remark },
+            Err(error) => {
+                let remark = format!("{remark}error: the failure has no JSON form: {error}\n");
+                Self { exit, output: String::new(), remark }
+            }
+        }
+    }
+
+    fn report(report: Payload, summary: RunSummary, elapsed: Duration, json: bool) -> Self {
+        let output = Output::new(report, summary, elapsed);
+        if !json {
+            return Self { exit: Exit::Success, output: output.human(), remark: String::new() };
+        }
+        match output.json() {
+            Ok(output) => Self { exit: Exit::Success, output, remark: String::new() },
+            Err(error) => Self::failed(Exit::Failed, &Failure::of_error("run", &error), None, json),
+        }
+    }
 }
 
 /// Leads one run from start to stop and listens for signals all the time.
 struct Driver<'a> {
     system: &'a System,
-    signals: Signals,
+    signals: &'a mut Signals,
     /// The first signal that came.
     stop: Option<Exit>,
+    json: bool,
+    started: Instant,
+    view: ProgressView,
+    /// How far the run was when it was last seen; `None` before it has begun.
+    seen: Option<Seen>,
     err: &'a mut dyn Write,
+}
+
+struct Seen {
+    run: RunStatus,
+    restarts: u64,
 }
 
 /// A second signal: the program is to end at once.
 struct AtOnce(Exit);
 
-impl Driver<'_> {
-    async fn drive(
-        mut self,
+impl<'a> Driver<'a> {
+    fn new(
+        system: &'a System,
+        signals: &'a mut Signals,
+        args: &RunArgs,
+        err: &'a mut dyn Write,
+    ) -> Self {
+        let started = system.env().now();
+        let mode = ProgressMode::choose(ProgressStream::of_stderr(), args.json, args.quiet);
+        let view = ProgressView::new(mode, started);
+        let json = args.json;
+        Self { system, signals, stop: None, json, started, view, seen: None, err }
+    }
+
+    async fn drive(mut self, spec: SystemSpec, options: &RunOptions) -> io::Result<End> {
+        match Box::pin(self.lead(spec, options)).await? {
+            Ok(end) => Ok(end),
+            Err(AtOnce(exit)) => {
+                self.finish_progress()?;
+                Ok(self.failed(exit, Failure::at_once()))
+            }
+        }
+    }
+
+    async fn lead(
+        &mut self,
         spec: SystemSpec,
         options: &RunOptions,
-        args: &RunArgs,
-    ) -> io::Result<End> {
-        let env = self.system.env().clone();
-        let started = env.now();
-        let mode = ProgressMode::choose(io::stderr().is_terminal(), args.json, args.quiet);
-        let mut view = ProgressView::new(mode, started);
-        let node = match Node::start(self.system, spec, options).await {
-            Ok(node) => node,
-            Err(error) => return Ok(End::Failed(failure::of_node(&error))),
+    ) -> io::Result<Result<End, AtOnce>> {
+        let node = match self.start(spec, options).await {
+            Either::First(Ok(node)) => node,
+            Either::First(Err(error)) => {
+                return Ok(Ok(self.failed(Exit::Failed, Failure::of_node(&error))));
+            }
+            Either::Second(exit) => {
+                self.stopping(exit)?;
+                if let Err(at_once) = self.shut_down().await? {
+                    return Ok(Err(at_once));
+                }
+                return Ok(Ok(self.failed(exit, Failure::interrupted())));
+            }
         };
-        let outcome = match Box::pin(self.watch(&node, &mut view)).await? {
+        let outcome = match Box::pin(self.watch(&node)).await? {
             Ok(outcome) => outcome,
-            Err(AtOnce(exit)) => return Ok(at_once(exit)),
+            Err(at_once) => return Ok(Err(at_once)),
         };
-        let elapsed = env.now().saturating_duration_since(started);
-        let restarts = node.restarts();
+        let elapsed = self.elapsed();
         if let Ok(outcome) = &outcome {
-            let progress = outcome.status.progress;
-            let sample = ProgressSample { done: progress.done, total: progress.total, restarts };
-            self.say(view.finish(env.now(), sample))?;
+            self.seen = Some(Seen { run: outcome.status.clone(), restarts: node.restarts() });
         }
-        match self.stop(&node).await {
-            Ok(report) => self.report_stop(&report)?,
-            Err(AtOnce(exit)) => return Ok(at_once(exit)),
+        self.finish_progress()?;
+        if let Err(at_once) = self.shut_down().await? {
+            return Ok(Err(at_once));
         }
-        Ok(match outcome {
-            Err(error) => End::Failed(failure::of_node(&error)),
-            Ok(RunOutcome { end: RunEnd::Failed(error), .. }) => {
-                End::Failed(failure::of_run(&error))
+        Ok(Ok(match outcome.map(|outcome| outcome.end) {
+            Err(error) => self.failed(Exit::Failed, Failure::of_node(&error)),
+            Ok(RunEnd::Failed(error)) => self.failed(Exit::Failed, Failure::of_run(&error)),
+            Ok(RunEnd::Done(report)) => {
+                let summary = self.summary(elapsed).unwrap_or_else(|| {
+                    RunSummary::new(elapsed, &RunStatus::default(), node.restarts())
+                });
+                End::report(report, summary, elapsed, self.json)
             }
-            Ok(RunOutcome { end: RunEnd::Done(report), status, .. }) => {
-                let summary = RunSummary::new(elapsed, &status, restarts);
-                End::Report(Box::new(Output::new(report, summary, elapsed)))
+            Ok(RunEnd::Interrupted) => {
+                self.failed(self.stop.unwrap_or(Exit::Interrupted), Failure::interrupted())
             }
-            Ok(RunOutcome { status, .. }) => {
-                let exit = self.stop.unwrap_or(Exit::Interrupted);
-                End::Interrupted(exit, failure::of_interruption(&status))
-            }
-        })
+        }))
+    }
+
+    /// Starts the tree, or returns the signal that came before it had. What runs then is left to the shutdown.
+    async fn start(
+        &mut self,
+        spec: SystemSpec,
+        options: &RunOptions,
+    ) -> Either<Result<Node, NodeError>, Exit> {
+        let starting = Box::pin(Node::start(self.system, spec, options));
+        // The node first: a signal that came together with it is still there for the watch.
+        select_biased(starting, pin!(self.signals.next())).await
     }
 
     /// Shows progress until the run has ended.
     async fn watch(
         &mut self,
         node: &Node,
-        view: &mut ProgressView,
     ) -> io::Result<Result<Result<RunOutcome, NodeError>, AtOnce>> {
-        let env = self.system.env().clone();
         let mut outcome = pin!(node.outcome());
+        let mut pause = Duration::ZERO;
         loop {
-            if let Some(NodeStatus { run, restarts, .. }) = node.status().await {
-                let (done, total) = (run.progress.done, run.progress.total);
-                self.say(view.update(env.now(), ProgressSample { done, total, restarts }))?;
-            }
-            let pause = env.sleep_until(env.now().saturating_add(LOOK_INTERVAL));
             // The outcome first: a run that is done is not interrupted any more.
             let event = {
+                let look = pin!(look(self.system.env(), node, pause, self.stop.is_some()));
                 let signal = pin!(self.signals.next());
-                select_biased(outcome.as_mut(), select_biased(signal, pin!(pause))).await
+                select_biased(outcome.as_mut(), select_biased(signal, look)).await
             };
             match event {
                 Either::First(outcome) => return Ok(Ok(outcome)),
-                Either::Second(Either::Second(())) => {}
+                Either::Second(Either::Second(status)) => {
+                    pause = LOOK_INTERVAL;
+                    self.show(status)?;
+                }
                 Either::Second(Either::First(exit)) => {
-                    if self.stop.replace(exit).is_some() {
+                    if self.stop.is_some() {
                         return Ok(Err(AtOnce(exit)));
                     }
-                    self.say(view.pause())?;
-                    writeln!(self.err, "stopping in order; once more to end at once")?;
-                    self.err.flush()?;
-                    node.interrupt().await;
+                    self.stopping(exit)?;
+                    // The next look tells the keeper.
+                    pause = Duration::ZERO;
                 }
             }
         }
     }
 
-    async fn stop(&mut self, node: &Node) -> Result<ShutdownReport, AtOnce> {
-        let mut stopped = pin!(node.stop(self.system.deadline(STOP_TIMEOUT)));
+    /// Shows how far the run is, or that it is where it was when the keeper does not answer.
+    fn show(&mut self, status: Option<NodeStatus>) -> io::Result<()> {
+        if let Some(NodeStatus { run, restarts, .. }) = status {
+            self.seen = Some(Seen { run, restarts });
+        }
+        let Some(sample) = self.sample() else { return Ok(()) };
+        let text = self.view.update(self.system.env().now(), sample);
+        self.say(text)
+    }
+
+    /// Notes the first signal and says so.
+    fn stopping(&mut self, exit: Exit) -> io::Result<()> {
+        self.stop = Some(exit);
+        let room = self.view.pause();
+        self.say(room)?;
+        self.say(Some("stopping in order; once more to end at once\n".to_owned()))
+    }
+
+    async fn shut_down(&mut self) -> io::Result<Result<(), AtOnce>> {
+        let mut stopped = pin!(self.system.shutdown(self.system.deadline(STOP_TIMEOUT)));
         loop {
             let event = select_biased(stopped.as_mut(), pin!(self.signals.next())).await;
             match event {
-                Either::First(report) => return Ok(report),
+                Either::First(report) => return self.report_stop(&report).map(Ok),
                 // The first one asks for what is under way; it must not cost a run that is done its report.
                 Either::Second(exit) => {
                     if self.stop.replace(exit).is_some() {
-                        return Err(AtOnce(exit));
+                        return Ok(Err(AtOnce(exit)));
                     }
                 }
             }
         }
+    }
+
+    fn failed(&self, exit: Exit, failure: Failure) -> End {
+        let failure = failure.with_progress(self.seen.as_ref().map(|seen| &seen.run));
+        End::failed(exit, &failure, self.summary(self.elapsed()).as_ref(), self.json)
+    }
+
+    fn summary(&self, elapsed: Duration) -> Option<RunSummary> {
+        let seen = self.seen.as_ref()?;
+        Some(RunSummary::new(elapsed, &seen.run, seen.restarts))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.system.env().now().saturating_duration_since(self.started)
+    }
+
+    fn sample(&self) -> Option<ProgressSample> {
+        let Seen { run, restarts } = self.seen.as_ref()?;
+        let (done, total) = (run.progress.done, run.progress.total);
+        Some(ProgressSample { done, total, restarts: *restarts })
+    }
+
+    /// Ends the progress on every way out, so that what is said next has a line of its own.
+    fn finish_progress(&mut self) -> io::Result<()> {
+        let now = self.system.env().now();
+        let text = self.sample().and_then(|sample| self.view.finish(now, sample));
+        self.say(text)
     }
 
     fn report_stop(&mut self, report: &ShutdownReport) -> io::Result<()> {
@@ -230,7 +353,7 @@ impl Driver<'_> {
             writeln!(self.err, "warning: {count} did not stop in time and had to be killed")?;
         }
         for process in &report.stuck {
-            let name = process.label.as_deref().unwrap_or(process.type_name);
+            let name = printable(process.label.as_deref().unwrap_or(process.type_name));
             writeln!(self.err, "warning: {name} ({}) did not even end then", process.pid)?;
         }
         Ok(())
@@ -245,6 +368,15 @@ impl Driver<'_> {
     }
 }
 
-fn at_once(exit: Exit) -> End {
-    End::Interrupted(exit, "ended at once; nothing was stopped in order\n".to_owned())
+/// Asks, after a pause, how far the run is. An order to stop may have been lost with a keeper that died, so it is
+/// given again at each look: the keeper counts only the first.
+async fn look(env: &Env, node: &Node, pause: Duration, stops: bool) -> Option<NodeStatus> {
+    if !pause.is_zero() {
+        env.sleep_until(env.now().saturating_add(pause)).await;
+    }
+    if stops {
+        // One that reached nobody is made up for by the next.
+        let _reached = node.interrupt().await;
+    }
+    node.status().await
 }

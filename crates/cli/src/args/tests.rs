@@ -56,3 +56,20 @@ fn every_command_teaches_with_examples_and_the_top_lists_the_exit_codes() {
         assert!(help.contains("Examples:\n  foundation "), "{help}");
     }
 }
+
+#[test]
+fn run_and_check_teach_more_than_their_first_line() {
+    let taught =
+        [("run", "a second Ctrl-C"), ("run", "standard error"), ("check", "every fault at once")];
+    for (name, part) in taught {
+        let mut cli = Cli::command();
+        let help = cli.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+        assert!(help.contains(part), "{help}");
+    }
+}
+
+#[test]
+fn a_seed_without_chaos_is_refused() {
+    assert!(run(&["s.toml", "--seed", "7"]).is_err());
+    assert!(run(&["s.toml", "--seed", "7", "--chaos", "0.1"]).is_ok());
+}
