@@ -254,6 +254,20 @@ impl SupervisorRef {
 
 /// The supervisor's side.
 impl Supervisor {
+    /// Starts a stopped child. If it does not start it is stopped as before, also for those who wait at its
+    /// role.
+    async fn start_again(
+        &mut self,
+        key: u64,
+        context: &mut Context<SupervisorMessage>,
+    ) -> Result<Pid, SupervisorError> {
+        let result = self.start_for_call(key, context).await;
+        if let Err(SupervisorError::NotStarted { reason, .. }) = &result {
+            self.rest(key, reason);
+        }
+        result
+    }
+
     pub(super) async fn serve(
         &mut self,
         request: Request,
@@ -267,7 +281,7 @@ impl Supervisor {
             Request::Terminate(id, reply) => reply.send(self.terminate_child(id, context).await),
             Request::Restart(id, reply) => {
                 let result = match self.stopped(id) {
-                    Ok(key) => self.start_for_call(key, context).await,
+                    Ok(key) => self.start_again(key, context).await,
                     Err(error) => Err(error),
                 };
                 reply.send(result);

@@ -169,6 +169,11 @@ where
     ///
     /// Cancel safe: items go on running, and no outcome is lost.
     pub async fn next(&mut self) -> Option<BatchItem<T, E>> {
+        let asked = Asked(self);
+        asked.0.next_outcome().await
+    }
+
+    async fn next_outcome(&mut self) -> Option<BatchItem<T, E>> {
         if !self.expired
             && !self.options.deadline.is_never()
             && let Some(system) = self.pool.system()
@@ -285,6 +290,16 @@ where
         let item = self.untold.remove(&self.sequence)?;
         self.sequence += 1;
         Some(item)
+    }
+}
+
+/// A batch that somebody waits for. A place in line is kept no longer: nobody would take the place of the pool
+/// that it is granted, and everybody else would wait for it.
+struct Asked<'a, I: Iterator, T, E>(&'a mut Batch<I, T, E>);
+
+impl<I: Iterator, T, E> Drop for Asked<'_, I, T, E> {
+    fn drop(&mut self) {
+        self.0.pool.leave_line(self.0.ticket.take());
     }
 }
 

@@ -11,6 +11,28 @@ use foundation_types::{Deadline, ExitReason};
 
 use crate::probe::{Death, Order, World, broken, picture, soon};
 
+/// A role used to stay "restarting" for ever when a restart that was asked for failed.
+#[test]
+fn a_child_that_cannot_be_restarted_is_stopped_for_those_at_its_role() {
+    sim_seeds(0..4, |env, _| async move {
+        let (world, system) = (World::default(), System::new(env.clone()));
+        let supervisor = Supervisor::new(Strategy::OneForOne)
+            .child(world.spec("a"))
+            .start(&system)
+            .await
+            .expect("it starts");
+        let role = supervisor.child::<Order>("a").await.expect("it is there");
+        supervisor.terminate_child("a").await.expect("it stops");
+        world.fail_starts("a", 1);
+        let failed = supervisor.restart_child("a").await;
+        assert!(matches!(failed, Err(SupervisorError::NotStarted { .. })), "{failed:?}");
+        let gone = role.wait_current(Deadline::NEVER).await;
+        assert!(matches!(gone, Err(Unavailable::Stopped { .. })), "{gone:?}");
+        supervisor.restart_child("a").await.expect("it starts now");
+        role.wait_current(soon(&system)).await.expect("it is back");
+    });
+}
+
 /// Guarantee R3
 #[test]
 fn children_are_managed_at_run_time_as_in_otp() {

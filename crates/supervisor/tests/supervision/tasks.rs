@@ -385,6 +385,44 @@ fn a_batch_takes_endless_input_and_dropping_it_cancels() {
     });
 }
 
+/// A batch whose outcome was just taken used to keep its place in line: a place that it was granted then was
+/// taken by nobody, and a task submitted by the same caller waited behind it for ever.
+///
+/// Guarantee TS1
+#[test]
+fn a_batch_that_nobody_waits_for_holds_no_place() {
+    sim_seeds(0..10, |env, _| async move {
+        let (system, tasks) = open(&env, 1, 10).await;
+        let options = BatchOptions::default().max_concurrency(2);
+        let env2 = env.clone();
+        let mut batch = tasks.batch(0..3_u64, options, move |item, _| {
+            let env = env2.clone();
+            async move {
+                pause(&env, 10).await;
+                Ok::<_, ()>(item)
+            }
+        });
+        let mut outcomes = 0;
+        for cancelled in [false, true] {
+            assert!(batch.next().await.is_some());
+            outcomes += 1;
+            if cancelled {
+                let now = foundation_types::Deadline::at(env.now());
+                outcomes += u64::from(system.before(now, batch.next()).await.is_ok());
+            }
+            let task = tasks.submit(TaskOptions::default(), |_| async { Ok::<_, ()>(()) });
+            let joined = system.before(tasks_soon(&env), admitted(task).join()).await;
+            assert_eq!(joined, Ok(TaskOutcome::Ok(())), "it has the place that is free");
+        }
+        while batch.next().await.is_some() {
+            outcomes += 1;
+        }
+        assert_eq!(outcomes, 3);
+        drop(batch);
+        check_at_rest(&tasks);
+    });
+}
+
 #[test]
 fn a_batch_ends_at_its_deadline() {
     sim_seeds(0..10, |env, _| async move {
