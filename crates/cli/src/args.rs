@@ -25,7 +25,7 @@ Examples:
   foundation run examples/digest/system.toml
       reads the current folder and prints a report
   foundation run examples/digest/system.toml --input docs --json | jq .report.words
-      prints one JSON object with `report` (the same on every run) and `run` (times, restarts)
+      prints one JSON object with report (the same on every run) and run (times, restarts)
   foundation run examples/digest/system.toml --chaos 0.2 --seed 7
       lets the agent at work die in one of five attempts; the report is the same
 
@@ -98,8 +98,8 @@ pub struct RunArgs {
     pub json: bool,
     /// Kills the agent at work with this probability per attempt, by panic and by kill: 0 to below 1.
     ///
-    /// An item that has cost as many agents as the deaths-max setting of its task is spared from then on, so the rate holds
-    /// per attempt until then.
+    /// An item that has cost as many agents as its task may lose is spared from then on: the rate holds for
+    /// each attempt until then.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub chaos: Option<f64>,
     /// Makes the kills the same on every run.
@@ -161,7 +161,7 @@ impl From<ChosenShell> for Shell {
     }
 }
 
-/// What the plan of deaths takes: it draws below the rate, and has no rate that spares nobody.
+/// What the plan of deaths takes: rates below 1.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),

@@ -58,10 +58,13 @@ pub(crate) struct Results {
     pub(crate) failures: Vec<String>,
 }
 
+/// Takes one sample within a limit.
+type Take = dyn Fn(&Job, Duration) -> Result<(Sample, f64)>;
+
 /// Where samples and time come from: children and the clock, or a test.
 pub(crate) struct Source<'a> {
     /// Takes one sample within the limit; the second figure is the cores that others used meanwhile.
-    pub(crate) take: &'a dyn Fn(&Job, Duration) -> Result<(Sample, f64)>,
+    pub(crate) take: &'a Take,
     /// Time spent of the budget.
     pub(crate) spent: &'a dyn Fn() -> Duration,
 }

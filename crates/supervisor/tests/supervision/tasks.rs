@@ -411,7 +411,8 @@ fn a_batch_that_nobody_waits_for_holds_no_place() {
                 outcomes += u64::from(system.before(now, batch.next()).await.is_ok());
             }
             let task = tasks.submit(TaskOptions::default(), |_| async { Ok::<_, ()>(()) });
-            let joined = system.before(tasks_soon(&env), admitted(task).join()).await;
+            let joined = Box::pin(admitted(task).join());
+            let joined = system.before(tasks_soon(&env), joined).await;
             assert_eq!(joined, Ok(TaskOutcome::Ok(())), "it has the place that is free");
         }
         while batch.next().await.is_some() {
