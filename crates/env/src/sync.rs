@@ -23,7 +23,7 @@ use std::sync as imp;
 use std::fmt;
 use std::sync::{PoisonError, TryLockError};
 
-pub use imp::MutexGuard;
+pub use imp::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::Arc;
 
 /// Declares thread-local storage: one value for each thread, also when the thread is one of a model, all
@@ -124,6 +124,37 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
             Some(guard) => f.debug_tuple("Mutex").field(&&*guard).finish(),
             None => f.write_str("Mutex(<locked>)"),
         }
+    }
+}
+
+/// A lock that many may hold to read, or one to write. It ignores poisoning, as [`Mutex`] does and for
+/// the same reason.
+pub struct RwLock<T>(imp::RwLock<T>);
+
+impl<T> RwLock<T> {
+    /// Wraps a value in an unlocked lock.
+    #[inline]
+    pub fn new(value: T) -> Self {
+        Self(imp::RwLock::new(value))
+    }
+
+    /// Waits until nobody writes, and holds off writers until the guard is dropped. Not to be taken twice
+    /// by one thread: a writer that waits in between holds up the second.
+    #[inline]
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody reads or writes, and holds off everybody until the guard is dropped.
+    #[inline]
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLock").finish_non_exhaustive()
     }
 }
 

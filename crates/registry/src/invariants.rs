@@ -69,52 +69,54 @@ pub enum Violation {
 /// May be called at any time, also while processes register and die.
 pub fn check(registry: &Registry) -> Vec<Violation> {
     let shared = registry.shared();
-    let namespaces = shared.all();
-    // Lock order: tables in the order of their names, then the owners. Nobody else holds two tables.
-    let tables: Vec<_> =
-        namespaces.iter().map(|(namespace, table)| (namespace, table.lock())).collect();
+    // Lock order: the list of namespaces, tables in the order of their labels, then the owners. Nobody
+    // else holds two tables or two parts of the owners.
+    let list = shared.namespaces().list();
+    let tables: Vec<_> = list.iter().map(|namespace| (namespace, namespace.lock())).collect();
     let owners = shared.owners().lock();
     let mut violations = Vec::new();
     let mut owned = BTreeSet::new();
     for (namespace, table) in &tables {
-        for (id, entry) in &table.entries {
-            let (name, pid) = (Name::from_parts(namespace, id), entry.pid);
-            if entry.name != name {
-                let found = namespace.to_string();
-                violations.push(Violation::WrongNamespace { name: entry.name.clone(), found });
+        let label = &namespace.label;
+        for entry in table.entries() {
+            let (name, pid) = (entry.name.clone(), entry.pid);
+            if name.namespace() != &**label {
+                let found = label.to_string();
+                violations.push(Violation::WrongNamespace { name: name.clone(), found });
             }
             if !shared.system().is_alive(pid) {
                 violations.push(Violation::DeadOwner { name: name.clone(), pid });
             }
             for capability in &**entry.metadata.shared_capabilities() {
                 let row = table.capabilities.get(capability);
-                if !row.is_some_and(|row| row.ids.contains(id)) {
+                if !row.is_some_and(|row| row.ids.contains(name.shared_id())) {
                     let (name, capability) = (name.clone(), capability.to_string());
                     violations.push(Violation::NotIndexed { name, capability });
                 }
             }
-            owned.insert((pid, name));
+            owned.insert((pid, Name::from_parts(label, name.shared_id())));
         }
         for (capability, row) in &table.capabilities {
             for id in &row.ids {
-                if !table.get(id).is_some_and(|entry| entry.metadata.has(capability)) {
-                    let name = Name::from_parts(namespace, id);
+                let entry = table.get(namespace.key(id));
+                if !entry.is_some_and(|entry| entry.metadata.has(capability)) {
+                    let name = Name::from_parts(label, id);
                     let capability = capability.to_string();
                     violations.push(Violation::StaleIndexRow { name, capability });
                 }
             }
         }
     }
-    let rows: BTreeSet<_> = owners
-        .rows
-        .keys()
-        .flat_map(|pid| owners.names(*pid).into_iter().map(|name| (*pid, name)))
-        .collect();
+    let rows = owners.iter().flat_map(|part| part.values());
+    let rows: BTreeSet<_> =
+        rows.flat_map(|row| row.names().into_iter().map(|name| (row.pid, name))).collect();
     for (pid, name) in owned.difference(&rows) {
         violations.push(Violation::NotOwned { name: name.clone(), pid: *pid });
     }
     for (pid, name) in rows.difference(&owned) {
         violations.push(Violation::StaleOwnerRow { name: name.clone(), pid: *pid });
     }
+    // Tables are in no order, and a run must replay.
+    violations.sort_unstable();
     violations
 }

@@ -65,6 +65,8 @@ mod name;
 
 mod registry;
 
+mod hash;
+mod namespace;
 mod owner;
 mod table;
 

@@ -1,28 +1,41 @@
 //! Owner rows: which names a process has, and the one exit hook that gives them back.
 
-use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
+use foundation_env::sync::{Mutex, MutexGuard};
 use foundation_types::{HookId, Pid};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
+use crate::hash::Seed;
 use crate::name::Name;
+use crate::namespace::Namespace;
+use crate::table::Key;
 
-/// The names of one process. A row exists exactly as long as its hook stands or runs.
-#[derive(Debug)]
-pub(crate) struct OwnerRow {
-    hook: HookId,
-    /// The hook runs: no name may be added, since nobody would give it back.
-    leaving: bool,
-    names_count: usize,
-    /// Local ids keyed by namespace; a namespace without ids is removed.
-    pub(crate) names: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+/// The parts of the map of rows: enough that deaths on many cores seldom meet. Models have two, so that
+/// an audit, which locks all of them, leaves schedules for the rest.
+const SHARDS: usize = if cfg!(any(foundation_loom, foundation_shuttle)) { 2 } else { 16 };
+
+/// One name of a process.
+pub(crate) struct Owned {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) id: Arc<str>,
+    pub(crate) hash: u64,
 }
 
-/// All owner rows.
-#[derive(Debug, Default)]
-pub(crate) struct Owners {
-    pub(crate) rows: BTreeMap<Pid, OwnerRow>,
+/// What an owner row says. It is short, hence a list that is searched.
+#[derive(Default)]
+struct Names {
+    hook: Option<HookId>,
+    /// The hook runs: no name may be added, since nobody would give it back.
+    leaving: bool,
+    owned: Vec<Owned>,
+}
+
+/// The names of one process. Its exit hook holds it too, so a death finds its names without searching.
+pub(crate) struct OwnerRow {
+    pub(crate) pid: Pid,
+    names: Mutex<Names>,
 }
 
 /// Why a name was not entered.
@@ -35,86 +48,139 @@ pub(crate) enum Refused<E> {
     Hook(E),
 }
 
+type Shard = HashMap<Pid, Arc<OwnerRow>, Seed>;
+
+/// All owner rows, by pid. A row stands here as long as its hook stands or runs.
+pub(crate) struct Owners {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+impl Owned {
+    pub(crate) fn key(&self) -> Key<'_> {
+        Key { id: &self.id, hash: self.hash }
+    }
+
+    fn is(&self, namespace: &Arc<Namespace>, id: &str) -> bool {
+        Arc::ptr_eq(&self.namespace, namespace) && *self.id == *id
+    }
+}
+
+impl OwnerRow {
+    /// Refuses further names, and returns in which namespace the last one is; none, if none is left.
+    pub(crate) fn leave(&self) -> Option<Arc<Namespace>> {
+        let mut names = self.names.lock();
+        names.leaving = true;
+        names.owned.last().map(|last| Arc::clone(&last.namespace))
+    }
+
+    /// Takes the last name out if it is in the namespace, which the caller has locked.
+    pub(crate) fn take_last(&self, namespace: &Arc<Namespace>) -> Option<Owned> {
+        let owned = &mut self.names.lock().owned;
+        owned.pop_if(|last| Arc::ptr_eq(&last.namespace, namespace))
+    }
+
+    /// Returns the names in order.
+    pub(crate) fn names(&self) -> Vec<Name> {
+        let all = &self.names.lock().owned;
+        let mut names: Vec<_> =
+            all.iter().map(|owned| Name::from_parts(&owned.namespace.label, &owned.id)).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
 impl Owners {
-    /// Enters a name; `add_hook` is asked for the hook of a process without names.
+    pub(crate) fn new(seed: &Seed) -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::new(HashMap::with_hasher(seed.clone()))) }
+    }
+
+    /// Enters a name, whose namespace the caller has locked; `add_hook` is asked for the hook of a
+    /// process without names.
     pub(crate) fn claim<E>(
-        &mut self,
+        &self,
         pid: Pid,
-        name: &Name,
+        owned: Owned,
         names_max: usize,
-        add_hook: impl FnOnce() -> Result<HookId, E>,
+        add_hook: impl FnOnce(Arc<OwnerRow>) -> Result<HookId, E>,
     ) -> Result<(), Refused<E>> {
         if names_max == 0 {
             return Err(Refused::TooMany);
         }
-        let row = match self.rows.entry(pid) {
-            Entry::Occupied(row) => row.into_mut(),
-            Entry::Vacant(place) => place.insert(OwnerRow {
-                hook: add_hook().map_err(Refused::Hook)?,
-                leaving: false,
-                names_count: 0,
-                names: BTreeMap::new(),
-            }),
-        };
-        if row.leaving {
-            return Err(Refused::Leaving);
-        }
-        if row.names_count >= names_max {
-            return Err(Refused::TooMany);
-        }
-        let ids = row.names.entry(Arc::clone(name.shared_namespace())).or_default();
-        if ids.insert(Arc::clone(name.shared_id())) {
-            row.names_count += 1;
+        match self.shard(pid).lock().entry(pid) {
+            Entry::Occupied(row) => {
+                let mut names = row.get().names.lock();
+                if names.leaving {
+                    return Err(Refused::Leaving);
+                }
+                if names.owned.len() >= names_max {
+                    return Err(Refused::TooMany);
+                }
+                names.owned.push(owned);
+            }
+            Entry::Vacant(place) => {
+                let row = Arc::new(OwnerRow { pid, names: Mutex::default() });
+                // Locked before the hook can run, so the hook finds the name.
+                let mut names = row.names.lock();
+                names.hook = Some(add_hook(Arc::clone(&row)).map_err(Refused::Hook)?);
+                names.owned.reserve_exact(1);
+                names.owned.push(owned);
+                drop(names);
+                place.insert(row);
+            }
         }
         Ok(())
     }
 
-    /// Takes a name out. Returns the hook when it was the last one: it has nothing left to give back.
-    pub(crate) fn release(&mut self, pid: Pid, name: &Name) -> Option<HookId> {
-        let row = self.rows.get_mut(&pid)?;
-        let ids = row.names.get_mut(name.namespace())?;
-        if ids.remove(name.local_id()) {
-            row.names_count -= 1;
+    /// Takes a name out, whose namespace the caller has locked. When it was the last one, the row goes
+    /// and `remove_hook` gets its hook, which has nothing left to give back.
+    pub(crate) fn release(
+        &self,
+        pid: Pid,
+        namespace: &Arc<Namespace>,
+        id: &str,
+        remove_hook: impl FnOnce(HookId),
+    ) {
+        let mut shard = self.shard(pid).lock();
+        let Entry::Occupied(row) = shard.entry(pid) else { return };
+        let mut names = row.get().names.lock();
+        let Some(at) = names.owned.iter().position(|owned| owned.is(namespace, id)) else { return };
+        names.owned.swap_remove(at);
+        if names.owned.is_empty() && !names.leaving {
+            let hook = names.hook;
+            drop(names);
+            row.remove();
+            hook.map(remove_hook);
         }
-        if ids.is_empty() {
-            row.names.remove(name.namespace());
-        }
-        self.remove_if_empty(pid)
     }
 
-    /// Refuses further names for a dying process and returns the namespaces it has names in, in order.
-    pub(crate) fn leave(&mut self, pid: Pid) -> Vec<Arc<str>> {
-        let Some(row) = self.rows.get_mut(&pid) else { return Vec::new() };
-        row.leaving = true;
-        row.names.keys().cloned().collect()
+    /// Removes the row of a process whose hook has given all names back.
+    pub(crate) fn forget(&self, row: &Arc<OwnerRow>) -> Option<Arc<OwnerRow>> {
+        let mut shard = self.shard(row.pid).lock();
+        shard.remove(&row.pid)
     }
 
-    /// Takes out all names in one namespace.
-    pub(crate) fn release_all(&mut self, pid: Pid, namespace: &str) -> BTreeSet<Arc<str>> {
-        let Some(row) = self.rows.get_mut(&pid) else { return BTreeSet::new() };
-        let ids = row.names.remove(namespace).unwrap_or_default();
-        row.names_count -= ids.len();
-        self.remove_if_empty(pid);
-        ids
+    pub(crate) fn row(&self, pid: Pid) -> Option<Arc<OwnerRow>> {
+        self.shard(pid).lock().get(&pid).cloned()
     }
 
-    /// Returns the names of a process in order.
-    pub(crate) fn names(&self, pid: Pid) -> Vec<Name> {
-        let namespaces = self.rows.get(&pid).into_iter().flat_map(|row| &row.names);
-        namespaces
-            .flat_map(|(namespace, ids)| ids.iter().map(|id| Name::from_parts(namespace, id)))
-            .collect()
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Locks all shards; for the audit.
+    pub(crate) fn lock(&self) -> Vec<MutexGuard<'_, Shard>> {
+        self.shards.iter().map(|shard| shard.lock()).collect()
     }
 
     /// Returns each process with its hook.
-    pub(crate) fn hooks(&self) -> impl Iterator<Item = (Pid, HookId)> {
-        self.rows.iter().map(|(pid, row)| (*pid, row.hook))
+    pub(crate) fn hooks(&self) -> Vec<(Pid, HookId)> {
+        let shards = self.lock();
+        let rows = shards.iter().flat_map(|shard| shard.values());
+        rows.filter_map(|row| Some((row.pid, row.names.lock().hook?))).collect()
     }
 
-    fn remove_if_empty(&mut self, pid: Pid) -> Option<HookId> {
-        if self.rows.get(&pid)?.names.is_empty() {
-            return self.rows.remove(&pid).map(|row| row.hook);
-        }
-        None
+    fn shard(&self, pid: Pid) -> &Mutex<Shard> {
+        let [first, ..] = &self.shards;
+        self.shards.get(pid.slot() as usize % SHARDS).unwrap_or(first)
     }
 }

@@ -32,21 +32,20 @@
 //! Invariant I5: at every moment in which all locks are free, entries, index rows and owner rows
 //! correspond one to one. Each change is made in all three while the namespace's lock is held.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use foundation_env::fault;
-use foundation_env::sync::Mutex;
 use foundation_process::{Address, HookError, System};
 use foundation_types::{HookId, Pid};
 
 use crate::error::{RegisterError, UpdateError};
+use crate::hash::Seed;
 use crate::metadata::{Entry, Health, Metadata};
 use crate::name::Name;
-use crate::owner::{Owners, Refused};
+use crate::namespace::Namespaces;
+use crate::owner::{Owned, OwnerRow, Owners, Refused};
 use crate::pick::Strategy;
-use crate::table::Table;
 
 /// Bounds of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +94,8 @@ pub struct Registry {
 pub(crate) struct Shared {
     system: System,
     limits: Limits,
-    namespaces: Mutex<BTreeMap<Arc<str>, Arc<Mutex<Table>>>>,
-    owners: Mutex<Owners>,
+    namespaces: Namespaces,
+    owners: Owners,
 }
 
 impl Registry {
@@ -107,14 +106,9 @@ impl Registry {
 
     /// Creates a registry with limits of its own.
     pub fn with_limits(system: System, limits: Limits) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                system,
-                limits,
-                namespaces: Mutex::new(BTreeMap::new()),
-                owners: Mutex::new(Owners::default()),
-            }),
-        }
+        let seed = Seed::new(system.env().random_u64());
+        let (owners, namespaces) = (Owners::new(&seed), Namespaces::new(seed));
+        Self { shared: Arc::new(Shared { system, limits, namespaces, owners }) }
     }
 
     /// Registers a process under a name, until it dies or is unregistered. Never overwrites.
@@ -128,26 +122,37 @@ impl Registry {
     /// namespace that is new counts as used all the same.
     pub fn register(&self, pid: Pid, name: Name, metadata: Metadata) -> Result<(), RegisterError> {
         let shared = &self.shared;
-        let namespace = shared.namespace_or_new(&name)?;
+        let limits = &shared.limits;
+        let namespace = shared.namespaces.get_or_new(&name, limits.namespaces_max)?;
         let now = shared.system.env().now();
+        let entry = Arc::new(Entry { name, pid, metadata, registered_at: now, updated_at: now });
+        let name = &entry.name;
+        let key = namespace.key(name.local_id());
+        let owned = || Owned {
+            namespace: Arc::clone(&namespace),
+            id: Arc::clone(name.shared_id()),
+            hash: key.hash,
+        };
         if fault::planted("registry_hook_outside_lock") {
-            shared.claim(pid, &name)?;
+            shared.claim(pid, name, owned())?;
         }
         let mut table = namespace.lock();
-        if let Some(entry) = table.get(name.local_id())
+        if let Some(found) = table.get(key)
             && !fault::planted("registry_overwrites")
         {
-            return Err(RegisterError::AlreadyRegistered { name, owner: entry.pid });
+            let (name, owner) = (name.clone(), found.pid);
+            return Err(RegisterError::AlreadyRegistered { name, owner });
         }
-        let limit = shared.limits.entries_per_namespace_max;
+        let limit = limits.entries_per_namespace_max;
         if table.len() >= limit {
             let namespace = Arc::clone(name.shared_namespace());
             return Err(RegisterError::RegistryFull { namespace, limit });
         }
         if !fault::planted("registry_hook_outside_lock") {
-            shared.claim(pid, &name)?;
+            shared.claim(pid, name, owned())?;
         }
-        table.insert(Entry { name, pid, metadata, registered_at: now, updated_at: now });
+        let hash = key.hash;
+        table.insert(hash, entry);
         Ok(())
     }
 
@@ -159,17 +164,19 @@ impl Registry {
     /// See [`UpdateError`].
     pub fn unregister(&self, name: &Name, pid: Pid) -> Result<(), UpdateError> {
         let shared = &self.shared;
-        let namespace = shared.existing(name)?;
+        let list = shared.namespaces.list();
+        let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
+        let key = namespace.key(name.local_id());
         let mut table = namespace.lock();
-        table.remove(name, pid)?;
-        if fault::planted("registry_owner_row_left") {
-            return Ok(());
+        let removed = table.remove(key, pid).map_err(|owner| not_owned(name, owner))?;
+        if !fault::planted("registry_owner_row_left") {
+            shared.owners.release(pid, namespace, name.local_id(), |hook| {
+                // False when the process is dying and has taken the hook: it will find no name.
+                shared.system.remove_exit_hook(pid, hook);
+            });
         }
-        let mut owners = shared.owners.lock();
-        if let Some(hook) = owners.release(pid, name) {
-            // False when the process is dying and has taken the hook: it will find no row.
-            shared.system.remove_exit_hook(pid, hook);
-        }
+        drop(table);
+        drop(removed);
         Ok(())
     }
 
@@ -180,7 +187,11 @@ impl Registry {
     /// See [`UpdateError`].
     pub fn set_health(&self, name: &Name, pid: Pid, health: Health) -> Result<(), UpdateError> {
         let now = self.shared.system.env().now();
-        self.shared.existing(name)?.lock().set_health(name, pid, health, now)
+        let list = self.shared.namespaces.list();
+        let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
+        let key = namespace.key(name.local_id());
+        let done = namespace.lock().set_health(key, pid, health, now);
+        done.map_err(|owner| not_owned(name, owner))
     }
 
     /// Returns who has a name.
@@ -190,8 +201,10 @@ impl Registry {
     /// Never a process whose death anybody knew of when the call began. A process that is dying keeps
     /// its names until its state is dropped.
     pub fn whereis(&self, name: &Name) -> Option<Pid> {
-        let namespace = self.shared.namespace(name.namespace())?;
-        namespace.lock().get(name.local_id()).map(|entry| entry.pid)
+        let list = self.shared.namespaces.list();
+        let namespace = list.get(name.namespace())?;
+        let key = namespace.key(name.local_id());
+        namespace.lock().get(key).map(|entry| entry.pid)
     }
 
     /// Returns the address of who has a name, if it handles messages of type `M`.
@@ -210,8 +223,12 @@ impl Registry {
     ///
     /// As [`Registry::whereis`]; name, pid and metadata belong together.
     pub fn entry(&self, name: &Name) -> Option<Entry> {
-        let namespace = self.shared.namespace(name.namespace())?;
-        namespace.lock().get(name.local_id()).cloned()
+        let list = self.shared.namespaces.list();
+        let namespace = list.get(name.namespace())?;
+        let key = namespace.key(name.local_id());
+        let entry = namespace.lock().get(key).cloned();
+        drop(list);
+        entry.map(Arc::unwrap_or_clone)
     }
 
     /// Returns everybody in a namespace with a capability, whatever its health, in the order of local
@@ -221,8 +238,11 @@ impl Registry {
     ///
     /// The answer is that of one moment.
     pub fn find_by_capability(&self, namespace: &str, capability: &str) -> Vec<Entry> {
-        let Some(namespace) = self.shared.namespace(namespace) else { return Vec::new() };
-        namespace.lock().with_capability(capability).cloned().collect()
+        let list = self.shared.namespaces.list();
+        let Some(namespace) = list.get(namespace) else { return Vec::new() };
+        let entries: Vec<_> = namespace.lock().with_capability(capability).cloned().collect();
+        drop(list);
+        entries.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
     /// Chooses one process in a namespace that has a capability; none if nobody has it or all who
@@ -232,40 +252,47 @@ impl Registry {
     ///
     /// Whoever is chosen was registered with the capability at some moment of the call.
     pub fn pick(&self, namespace: &str, capability: &str, strategy: Strategy) -> Option<Entry> {
-        let namespace = self.shared.namespace(namespace)?;
+        let list = self.shared.namespaces.list();
+        let namespace = list.get(namespace)?;
         let mut candidates = match strategy {
-            Strategy::RoundRobin => return namespace.lock().next_in_turn(capability),
+            Strategy::RoundRobin => {
+                let picked = namespace.lock().next_in_turn(capability);
+                drop(list);
+                return picked.map(Arc::unwrap_or_clone);
+            }
             Strategy::LeastLoaded | Strategy::Random => namespace.lock().candidates(capability),
         };
+        drop(list);
         // Loads are read without the lock: a record's lock per candidate would hold up the writers.
         let system = &self.shared.system;
         let start = system.env().random_below(candidates.len() as u64);
         candidates.rotate_left(usize::try_from(start).unwrap_or(0));
         let mut candidates = candidates.into_iter();
-        match strategy {
+        let picked = match strategy {
             Strategy::Random => candidates.next(),
             // The random start decides among equals; whoever died meanwhile comes last.
             _ => candidates
                 .min_by_key(|entry| system.info(entry.pid).map_or(u64::MAX, |info| info.depth)),
-        }
+        };
+        picked.map(Arc::unwrap_or_clone)
     }
 
     /// Returns the names of a process in order.
     pub fn names(&self, pid: Pid) -> Vec<Name> {
-        self.shared.owners.lock().names(pid)
+        self.shared.owners.row(pid).map_or_else(Vec::new, |row| row.names())
     }
 
     /// Returns the sizes of all tables.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for (_, namespace) in self.shared.all() {
+        for namespace in self.shared.namespaces.list().iter() {
             let table = namespace.lock();
             counts.namespaces += 1;
             counts.entries += table.len();
             counts.index_rows +=
                 table.capabilities.values().map(|row| row.ids.len()).sum::<usize>();
         }
-        counts.owners = self.shared.owners.lock().rows.len();
+        counts.owners = self.shared.owners.len();
         counts
     }
 
@@ -279,49 +306,19 @@ impl Shared {
         &self.system
     }
 
-    pub(crate) fn owners(&self) -> &Mutex<Owners> {
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
+    pub(crate) fn owners(&self) -> &Owners {
         &self.owners
     }
 
-    /// Returns every namespace in the order of names.
-    pub(crate) fn all(&self) -> Vec<(Arc<str>, Arc<Mutex<Table>>)> {
-        let namespaces = self.namespaces.lock();
-        namespaces.iter().map(|(name, table)| (Arc::clone(name), Arc::clone(table))).collect()
-    }
-
-    fn namespace(&self, name: &str) -> Option<Arc<Mutex<Table>>> {
-        let namespaces = self.namespaces.lock();
-        if fault::planted("registry_namespace_ignored") {
-            return namespaces.values().next().cloned();
-        }
-        namespaces.get(name).cloned()
-    }
-
-    fn existing(&self, name: &Name) -> Result<Arc<Mutex<Table>>, UpdateError> {
-        let missing = || UpdateError::NotRegistered { name: name.clone() };
-        self.namespace(name.namespace()).ok_or_else(missing)
-    }
-
-    fn namespace_or_new(&self, name: &Name) -> Result<Arc<Mutex<Table>>, RegisterError> {
-        let mut namespaces = self.namespaces.lock();
-        if let Some(table) = namespaces.get(name.namespace()) {
-            return Ok(Arc::clone(table));
-        }
-        let namespace = Arc::clone(name.shared_namespace());
-        let limit = self.limits.namespaces_max;
-        if namespaces.len() >= limit {
-            return Err(RegisterError::TooManyNamespaces { namespace, limit });
-        }
-        let table = Arc::new(Mutex::new(Table::default()));
-        namespaces.insert(namespace, Arc::clone(&table));
-        Ok(table)
-    }
-
     /// Enters the owner row; the caller holds the namespace's lock.
-    fn claim(self: &Arc<Self>, pid: Pid, name: &Name) -> Result<(), RegisterError> {
+    fn claim(self: &Arc<Self>, pid: Pid, name: &Name, owned: Owned) -> Result<(), RegisterError> {
         let limit = self.limits.names_per_process_max;
-        let mut owners = self.owners.lock();
-        owners.claim(pid, name, limit, || self.add_hook(pid)).map_err(|refused| match refused {
+        let claimed = self.owners.claim(pid, owned, limit, |row| self.add_hook(row));
+        claimed.map_err(|refused| match refused {
             Refused::TooMany => RegisterError::TooManyNames { pid, limit },
             Refused::Hook(HookError::TooMany { limit, .. }) => {
                 RegisterError::TooManyHooks { pid, limit }
@@ -332,45 +329,53 @@ impl Shared {
         })
     }
 
-    fn add_hook(self: &Arc<Self>, pid: Pid) -> Result<HookId, HookError> {
+    fn add_hook(self: &Arc<Self>, row: Arc<OwnerRow>) -> Result<HookId, HookError> {
         // Weak, or processes would keep the registry and the registry, through its system, them.
         let shared = Arc::downgrade(self);
-        self.system.add_exit_hook(pid, move |_| {
+        self.system.add_exit_hook(row.pid, move |_| {
             if fault::planted("registry_freed_after_down") {
-                retire_later(&shared, pid);
+                retire_later(&shared, row);
             } else if let Some(shared) = shared.upgrade() {
-                shared.retire(pid);
+                shared.retire(&row);
             }
         })
     }
 
     /// Frees all names of a dying process; see the module text.
-    fn retire(&self, pid: Pid) {
-        let namespaces = self.owners.lock().leave(pid);
-        for namespace in namespaces {
-            let Some(table) = self.namespace(&namespace) else { continue };
-            let mut table = table.lock();
-            let ids = self.owners.lock().release_all(pid, &namespace);
-            for id in ids {
-                // An entry of another owner is left alone; it cannot be there while the row is ours.
-                drop(table.remove(&Name::from_parts(&namespace, &id), pid));
-            }
+    fn retire(&self, row: &Arc<OwnerRow>) {
+        while let Some(namespace) = row.leave() {
+            let mut table = namespace.lock();
+            let last = row.take_last(&namespace);
+            // An entry of another owner is left alone; it cannot be there while the row is ours.
+            let removed = last.as_ref().map(|last| table.remove(last.key(), row.pid));
+            drop(table);
+            drop(removed);
         }
+        drop(self.owners.forget(row));
     }
 }
 
 /// Frees the names when somebody finds the time, as registries do that only watch their processes.
 /// For a planted fault.
-fn retire_later(shared: &Weak<Shared>, pid: Pid) {
+fn retire_later(shared: &Weak<Shared>, row: Arc<OwnerRow>) {
     if let Some(shared) = shared.upgrade() {
         let env = shared.system.env().clone();
-        env.spawn(async move { shared.retire(pid) });
+        env.spawn(async move { shared.retire(&row) });
+    }
+}
+
+/// Why `name` was not changed: nobody has it, or `owner` does.
+fn not_owned(name: &Name, owner: Option<Pid>) -> UpdateError {
+    let name = name.clone();
+    match owner {
+        None => UpdateError::NotRegistered { name },
+        Some(owner) => UpdateError::NotOwner { name, owner },
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        for (pid, hook) in self.owners.lock().hooks() {
+        for (pid, hook) in self.owners.hooks() {
             self.system.remove_exit_hook(pid, hook);
         }
     }
