@@ -134,7 +134,7 @@ impl System {
             return Err(BroadcastError::Twice(twice));
         }
         let outcomes = if rule == Rule::AllOrNothing {
-            reserve_all(recipients, message, deadline).await
+            self.reserve_all(recipients, message, deadline).await
         } else {
             let sends = recipients.iter().map(|to| async {
                 DeliveryOutcome::from(to.send_until(message.clone(), deadline).await)
@@ -170,40 +170,59 @@ impl System {
             self.inner().note_dead_letters(DeadLetter::new(to.identity(), 1, cause, now));
         }
     }
+
+    /// Reserve, then commit: the two steps of [`Rule::AllOrNothing`].
+    async fn reserve_all<M: Clone + Send + 'static>(
+        &self,
+        recipients: &[Address<M>],
+        message: &M,
+        deadline: Deadline,
+    ) -> Vec<DeliveryOutcome> {
+        // In the order of pids, one after the other (Dijkstra's resource ordering): two broadcasts to the
+        // same mailboxes never each hold the room that the other waits for.
+        let mut order: Vec<(usize, &Address<M>)> = recipients.iter().enumerate().collect();
+        order.sort_by_key(|(_, to)| to.pid());
+        let mut reserved = Vec::with_capacity(order.len());
+        for (place, to) in order {
+            reserved.push((place, to.reserve(deadline).await));
+        }
+        reserved.sort_by_key(|(place, _)| *place);
+        let reservations: Vec<_> =
+            reserved.into_iter().map(|(_, reservation)| reservation).collect();
+        if reservations.iter().all(Result::is_ok) {
+            // All copies before the first one goes out: making one is the user's code and may panic.
+            let copies: Vec<M> = recipients.iter().map(|_| message.clone()).collect();
+            let permits = reservations.into_iter().flatten();
+            let late: Vec<_> = permits
+                .zip(copies)
+                .zip(recipients)
+                .filter_map(|((permit, copy), to)| permit.send(copy).err().map(|late| (to, late)))
+                .collect();
+            for (to, _message) in &late {
+                self.bury_late(to);
+            }
+            return vec![DeliveryOutcome::Accepted; recipients.len()];
+        }
+        // Dropping the permits gives the room back.
+        let withdraw = |reservation: Result<Permit<M>, SendError<()>>| match reservation {
+            Ok(_permit) => DeliveryOutcome::Withdrawn,
+            Err(error) => DeliveryOutcome::from(Err::<(), _>(error)),
+        };
+        reservations.into_iter().map(withdraw).collect()
+    }
+
+    /// A recipient that died between reservation and send: for whoever sent, it died right after.
+    fn bury_late<M: Send + 'static>(&self, to: &Address<M>) {
+        let cause = to.exit_reason().map_or(DeadLetterCause::NoProcess, DeadLetterCause::Died);
+        let now = self.env().now();
+        self.inner().note_dead_letters(DeadLetter::new(to.identity(), 1, cause, now));
+    }
 }
 
 /// A recipient that stands in the list more than once: it would wait for room that it holds itself.
 fn named_twice<M: Send + 'static>(recipients: &[Address<M>]) -> Option<Pid> {
     let mut seen = BTreeSet::new();
     recipients.iter().map(Address::pid).find(|pid| !seen.insert(*pid))
-}
-
-/// Reserve, then commit: the two steps of [`Rule::AllOrNothing`].
-async fn reserve_all<M: Clone + Send + 'static>(
-    recipients: &[Address<M>],
-    message: &M,
-    deadline: Deadline,
-) -> Vec<DeliveryOutcome> {
-    // In the order of pids, one after the other (Dijkstra's resource ordering): two broadcasts to the
-    // same mailboxes never each hold the room that the other waits for.
-    let mut order: Vec<(usize, &Address<M>)> = recipients.iter().enumerate().collect();
-    order.sort_by_key(|(_, to)| to.pid());
-    let mut reserved = Vec::with_capacity(order.len());
-    for (place, to) in order {
-        reserved.push((place, to.reserve(deadline).await));
-    }
-    reserved.sort_by_key(|(place, _)| *place);
-    let reservations: Vec<_> = reserved.into_iter().map(|(_, reservation)| reservation).collect();
-    if reservations.iter().all(Result::is_ok) {
-        let commit = |permit: Permit<M>| DeliveryOutcome::from(permit.send(message.clone()));
-        return reservations.into_iter().flatten().map(commit).collect();
-    }
-    // Dropping the permits gives the room back.
-    let withdraw = |reservation: Result<Permit<M>, SendError<()>>| match reservation {
-        Ok(_permit) => DeliveryOutcome::Withdrawn,
-        Err(error) => DeliveryOutcome::from(Err::<(), _>(error)),
-    };
-    reservations.into_iter().map(withdraw).collect()
 }
 
 impl<M> From<Result<(), SendError<M>>> for DeliveryOutcome {

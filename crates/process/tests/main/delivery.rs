@@ -1,5 +1,10 @@
 //! One message to many.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use foundation_process::{
@@ -9,7 +14,7 @@ use foundation_process::{
 
 use foundation_types::Deadline;
 
-use crate::subject::{Event, Gate, Log, quiesce, simulate};
+use crate::subject::{Event, Gate, Log, poll_once, quiesce, simulate};
 
 /// Writes down numbers, and waits at a gate before the first when it has one.
 struct Member {
@@ -167,5 +172,72 @@ fn all_or_nothing_refuses_a_recipient_named_twice() {
         assert!(system.broadcast(&twice, &8, Rule::BestEffort, Deadline::NEVER).await.is_ok());
         quiesce(&system).await;
         assert_eq!(log.notes(), vec![8, 8]);
+    });
+}
+
+/// Such a broadcast used to fail although the others had the message, and to lose the one of the dead.
+///
+/// Guarantee S6
+#[test]
+fn a_recipient_that_dies_between_the_steps_of_all_or_nothing_died_right_after() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let first = free(&system, &log);
+        let (second, gate) = full(&system, &log).await;
+        let members = [first.clone(), second];
+        let deadline = system.deadline(Duration::from_secs(10));
+        let mut send = Box::pin(system.broadcast(&members, &7, Rule::AllOrNothing, deadline));
+        assert!(poll_once(&mut send).await.is_pending(), "the second has no room");
+        system.kill(first.pid());
+        system.monitor(first.pid()).await;
+        gate.open(1);
+        let deliveries = send.await.unwrap();
+        assert_eq!(outcomes(&deliveries), [DeliveryOutcome::Accepted; 2]);
+        quiesce(&system).await;
+        assert_eq!(log.notes(), vec![0, 7]);
+        let letters = system.dead_letters();
+        let lost: Vec<_> = letters.iter().map(|letter| (letter.to, letter.count)).collect();
+        assert_eq!(lost, vec![(first.pid(), 1)]);
+    });
+}
+
+/// A message whose third copy cannot be made.
+struct Fragile(Arc<AtomicU32>);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) < 2, "planted in a clone");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Taker(Log);
+
+impl Process for Taker {
+    type Message = Fragile;
+
+    async fn handle(&mut self, _: Fragile, _: &mut Context<Fragile>) -> Outcome {
+        self.0.add(Event::Text("taken"));
+        Ok(())
+    }
+}
+
+#[test]
+fn all_or_nothing_sends_to_none_when_a_copy_cannot_be_made() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let takers: Vec<_> = (0..3).map(|_| system.spawn(Taker(log.clone())).unwrap()).collect();
+        let message = Fragile(Arc::default());
+        let mut send =
+            Box::pin(system.broadcast(&takers, &message, Rule::AllOrNothing, Deadline::NEVER));
+        let polled = poll_fn(|cx| {
+            let poll = || send.as_mut().poll(cx).map(drop);
+            Poll::Ready(catch_unwind(AssertUnwindSafe(poll)))
+        });
+        assert!(polled.await.is_err(), "the panic is the caller's");
+        drop(send);
+        quiesce(&system).await;
+        assert_eq!(log.take(), []);
+        assert!(takers.iter().all(|taker| taker.depth() == 0));
     });
 }
