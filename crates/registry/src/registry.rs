@@ -2,28 +2,35 @@
 //!
 //! # State
 //!
-//! * [`Table`], one per namespace under its own lock: entries and capability index. Decides who has a
-//!   name.
-//! * [`Owners`], under one lock: the names of each process and its exit hook. Exists so that a death
-//!   finds the names without searching.
+//! * [`Table`](crate::table::Table), one per namespace under its own lock: entries and capability index.
+//!   Decides who has a name.
+//! * [`OwnerRow`], one per process under its own lock: its names and its exit hook. The hook holds it, so
+//!   a death finds the names without searching; everybody else finds it in [`Owners`], by pid.
 //!
 //! # Lock order
 //!
-//! A namespace's table, then the owners, then the locks of the process table and of a process record
-//! (inside `add_exit_hook` and `remove_exit_hook`, which call nothing back). The list of namespaces is
-//! locked alone. Exit hooks run without any lock of `process`.
+//! The list of namespaces (shared), a namespace's table, a part of the owners, an owner row, then the
+//! locks of the process table and of a process record (inside `add_exit_hook` and `remove_exit_hook`,
+//! which call nothing back). For a new namespace the list is locked exclusively, and alone. Only the audit
+//! holds two tables, and only it and the end of a registry hold two parts, in order. Exit hooks run
+//! without any lock of `process`. Entries that were removed are dropped, and answers copied, after the
+//! table's lock is released.
 //!
 //! # Why there are no ghosts
 //!
 //! `register` holds the namespace's lock from before it enters the owner row until the entry stands.
 //! The owner row is entered only if the exit hook was accepted, or stands already and does not run. A
-//! process refuses hooks once it is Dying, and runs its hooks before it is Dead. So for a death at any
-//! moment:
+//! new row is locked from before its hook is added until the name is in it. A process refuses hooks once
+//! it is Dying, and runs its hooks before it is Dead. So for a death at any moment:
 //!
 //! * the process was Dying before: the hook is refused, nothing is registered;
 //! * the hook is accepted: it will run. It first marks the row, after which names are refused, and then
-//!   takes the lock of each namespace in the row. One in which a registration is under way it gets only
-//!   when that entry stands, and removes it.
+//!   takes the lock of the namespace of each name in it. One in which a registration is under way it
+//!   gets only when that entry stands, and removes it.
+//!
+//! `unregister` removes an empty row and its hook under the lock of that part of the owners. If the hook
+//! is gone by then the process is Dying, so no second row can come, and the hook that ends by removing
+//! the row of its pid removes its own.
 //!
 //! The hook ends before the process is Dead, and nobody learns of the death before that. The other way
 //! round, nobody else can have the name earlier: the entry stands until the hook removes it, which is
