@@ -103,7 +103,11 @@ impl Rules {
         }
         // Without the lock: this reads a file. The walk has one thread, so nothing is read twice.
         let level = Arc::new(Level::read(folder)?);
-        self.levels.lock().insert(folder.to_owned(), Arc::clone(&level));
+        let mut levels = self.levels.lock();
+        // The walk goes depth first: what is not above this folder is behind it. So however many folders
+        // there are, no more rules are kept than the deepest path is long.
+        levels.retain(|known, _| folder.starts_with(known));
+        levels.insert(folder.to_owned(), Arc::clone(&level));
         Ok(level)
     }
 }

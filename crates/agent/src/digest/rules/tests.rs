@@ -89,3 +89,13 @@ fn rules_that_are_too_large_are_an_error_with_a_place() {
     assert!(error.place().is_some_and(|place| place.ends_with(".gitignore")));
     assert!(error.remedy().is_some());
 }
+
+#[test]
+fn no_more_rules_are_kept_than_the_path_is_long() {
+    let folder = TempDir::new().unwrap();
+    let rules = Rules::new(folder.path()).unwrap();
+    for number in 0..100 {
+        assert!(rules.admit(&folder.path().join(format!("{number}/deep/a.txt")), false));
+        assert!(rules.levels.lock().len() <= 3, "the root and two folders below it");
+    }
+}
