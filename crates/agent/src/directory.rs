@@ -1,5 +1,7 @@
 //! The agents of a system, found by what they can do.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -76,20 +78,26 @@ impl Directory {
         Ok(())
     }
 
-    /// Returns the first living agent that has a capability and that the caller accepts, in the order of
-    /// their names.
+    /// Returns the first living agent that has a capability and is not among the excluded ones, in the order
+    /// of their names. The cost grows with the excluded agents and not with all there are.
     ///
     /// # Consistency
     /// As the registry's: never an agent whose death anybody knew of when the call began.
     pub fn find(
         &self,
         capability: &Capability,
-        mut accept: impl FnMut(Pid) -> bool,
+        excluded: &BTreeSet<Pid>,
     ) -> Option<Address<AgentMessage>> {
-        let able =
-            self.shared.registry.find_by_capability(&self.shared.namespace, capability.as_str());
-        let mut accepted = able.into_iter().filter(|entry| accept(entry.pid));
-        accepted.find_map(|entry| self.shared.system.address(entry.pid))
+        let Shared { system, registry, namespace, .. } = &*self.shared;
+        let mut excluded = Cow::Borrowed(excluded);
+        loop {
+            let first = registry.first_by_capability(namespace, capability.as_str(), &excluded)?;
+            if let Some(address) = system.address(first) {
+                return Some(address);
+            }
+            // It has died since, which is rare enough to copy the list.
+            excluded.to_mut().insert(first);
+        }
     }
 
     /// Sets who is told of arrivals, in place of whoever was. The closure runs inside the arriving agent:

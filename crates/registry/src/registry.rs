@@ -39,6 +39,7 @@
 //! Invariant I5: at every moment in which all locks are free, entries, index rows and owner rows
 //! correspond one to one. Each change is made in all three while the namespace's lock is held.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -250,6 +251,26 @@ impl Registry {
         let entries: Vec<_> = namespace.lock().with_capability(capability).cloned().collect();
         drop(list);
         entries.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// Returns the first process in a namespace with a capability that is not among the excluded ones,
+    /// whatever its health, in the order of local ids. Copies nothing, and looks at no more entries than
+    /// it passes over.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::find_by_capability`].
+    pub fn first_by_capability(
+        &self,
+        namespace: &str,
+        capability: &str,
+        excluded: &BTreeSet<Pid>,
+    ) -> Option<Pid> {
+        let list = self.shared.namespaces.list();
+        let table = list.get(namespace)?.lock();
+        // Data decides and not a closure: no code of the caller's runs under the lock.
+        let mut pids = table.with_capability(capability).map(|entry| entry.pid);
+        pids.find(|pid| !excluded.contains(pid))
     }
 
     /// Chooses one process in a namespace that has a capability; none if nobody has it or all who

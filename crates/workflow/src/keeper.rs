@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use foundation_agent::{AgentMessage, AnswerPort, CancelFlag, Directory, Job, Payload};
+use foundation_agent::{AgentMessage, AnswerPort, CancelFlag, Capability, Directory, Job, Payload};
 use foundation_process::{Address, Context, LimitReached, Outcome, Permit, Process, Reply, Signal};
 use foundation_types::{Error, ExitReason, Instant, Pid, TimerId};
 
@@ -55,7 +55,8 @@ pub struct Keeper {
     agents: BTreeMap<Pid, Known>,
     /// Agents that were told to give up, and when they are killed.
     overdue: BTreeSet<(Instant, Pid)>,
-    at_work: usize,
+    /// Agents with work.
+    at_work: BTreeSet<Pid>,
     panics: u64,
     kills: u64,
     /// Since when work has waited for an agent that does not exist.
@@ -123,7 +124,7 @@ impl Keeper {
             chaos: None,
             agents: BTreeMap::new(),
             overdue: BTreeSet::new(),
-            at_work: 0,
+            at_work: BTreeSet::new(),
             panics: 0,
             kills: 0,
             starved: None,
@@ -177,7 +178,7 @@ impl Keeper {
     }
 
     fn put_down(&mut self, agent: Pid, work: &Work) {
-        self.at_work -= 1;
+        self.at_work.remove(&agent);
         if let Some(at) = work.kill_at {
             self.overdue.remove(&(at, agent));
         }
@@ -218,7 +219,7 @@ impl Keeper {
         if self.drained_by.is_none() {
             self.hand_out(now, context).await?;
             self.watch_starvation(now);
-        } else if self.at_work == 0 || self.drained_by.is_some_and(|until| until <= now) {
+        } else if self.at_work.is_empty() || self.drained_by.is_some_and(|until| until <= now) {
             self.run.cancel();
         }
         self.conclude();
@@ -250,16 +251,12 @@ impl Keeper {
         now: Instant,
         context: &mut Context<KeeperMessage>,
     ) -> Result<(), LimitReached> {
-        // Who cannot be reached now is not tried again before something has happened.
-        let mut unreachable = BTreeSet::new();
+        // At work or, for now, not reachable: tried again when something has happened.
+        let mut passed_over = self.at_work.clone();
         loop {
-            let (agents, directory) = (&self.agents, &self.directory);
-            let is_free = |pid: Pid| {
-                let known = agents.get(&pid);
-                known.is_none_or(|known| known.work.is_none()) && !unreachable.contains(&pid)
-            };
-            let offer = self.run.offer_to(now, |capability| directory.find(capability, is_free));
-            let Some((attempt, agent)) = offer else { return Ok(()) };
+            let directory = &self.directory;
+            let find = |capability: &Capability| directory.find(capability, &passed_over);
+            let Some((attempt, agent)) = self.run.offer_to(now, find) else { return Ok(()) };
             let id = attempt.id;
             // Room is either there or not: waiting for it would be waiting for oneself.
             let Ok(room) = context.address().reserve(context.deadline(Duration::ZERO)).await else {
@@ -271,11 +268,11 @@ impl Keeper {
                 context.monitor(pid)?;
                 place.insert(Known::default());
             }
+            passed_over.insert(pid);
             if self.assign(attempt, &agent, room) {
-                self.at_work += 1;
+                self.at_work.insert(pid);
             } else {
                 self.run.withdraw(id);
-                unreachable.insert(pid);
             }
         }
     }
@@ -313,7 +310,7 @@ impl Keeper {
     }
 
     fn watch_starvation(&mut self, now: Instant) {
-        if self.at_work > 0 || !self.run.has_ready() {
+        if !self.at_work.is_empty() || !self.run.has_ready() {
             self.starved = None;
             return;
         }
@@ -445,6 +442,11 @@ impl Process for Keeper {
 
     fn inspect(&self) -> String {
         let progress = self.run.progress();
-        format!("{} of {} items done, {} at work", progress.done, progress.total, self.at_work)
+        format!(
+            "{} of {} items done, {} at work",
+            progress.done,
+            progress.total,
+            self.at_work.len()
+        )
     }
 }

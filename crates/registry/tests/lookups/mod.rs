@@ -1,6 +1,6 @@
 //! What registering, looking up and picking do, one caller at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::Address;
@@ -165,6 +165,25 @@ fn addresses_are_found_by_name_and_message_type() {
         let name = name("agents", "a");
         assert_eq!(world.registry.address::<Task>(&name), Some(worker));
         assert_eq!(world.registry.address::<String>(&name), None);
+    });
+}
+
+#[test]
+fn the_first_that_is_not_excluded_is_found_in_the_order_of_ids() {
+    in_world(|world| async move {
+        let [b, a, c] = ["b", "a", "c"].map(|id| world.registered(id, &["x"]).pid());
+        world.registered("d", &["y"]);
+        world.set_health("c", Health::Unhealthy);
+        let first = |excluded: &[Pid]| {
+            let excluded = excluded.iter().copied().collect::<BTreeSet<_>>();
+            world.registry.first_by_capability("agents", "x", &excluded)
+        };
+        assert_eq!([first(&[]), first(&[a]), first(&[b])], [Some(a), Some(b), Some(a)]);
+        assert_eq!([first(&[a, b]), first(&[c, a, b])], [Some(c), None]);
+        world.kill(a).await;
+        assert_eq!(first(&[]), Some(b));
+        assert_eq!(world.registry.first_by_capability("tools", "x", &BTreeSet::new()), None);
+        assert_eq!(world.registry.first_by_capability("agents", "z", &BTreeSet::new()), None);
     });
 }
 
