@@ -33,6 +33,16 @@ pub trait Action: Send + Sync + 'static {
     /// Returns one sentence for people who choose an action.
     fn summary(&self) -> &'static str;
 
+    /// Reads the input. An action that takes more than it may keep reads it in parts, within the limits of the
+    /// context.
+    ///
+    /// # Errors
+    /// `type_mismatch` when the input has another shape, and what a bound says that is passed.
+    fn read(&self, input: &Payload, context: &ActionContext) -> Result<Self::Input, Error> {
+        let _ = context;
+        input.decode()
+    }
+
     /// Does the work.
     ///
     /// # Errors
@@ -61,7 +71,8 @@ impl<A: Action> Erased for A {
 
     fn run(&self, input: &Payload, context: &ActionContext) -> Result<Payload, Error> {
         let name = Action::name(self);
-        let input = input.decode().map_err(|error| error.with("action", name))?;
+        let input =
+            Action::read(self, input, context).map_err(|error| error.with("action", name))?;
         let output = Action::run(self, input, context)?;
         Payload::encode(&output).map_err(|error| error.with("action", name))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use foundation_types::{Code, Error};
-use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -49,10 +49,15 @@ impl Payload {
     /// # Errors
     /// `type_mismatch` with serde's account of what was expected and found.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(&self.0).map_err(|source| {
-            Error::new(Code::TypeMismatch, "the value has another shape than the reader expects")
-                .caused_by(source)
-        })
+        serde_json::from_str(&self.0).map_err(mismatched)
+    }
+
+    /// Reads the value with a state of the reader's own.
+    pub(crate) fn decode_with<'de, S: DeserializeSeed<'de>>(
+        &'de self,
+        seed: S,
+    ) -> Result<S::Value, Error> {
+        seed.deserialize(&mut serde_json::Deserializer::from_str(&self.0)).map_err(mismatched)
     }
 
     /// Returns the JSON text.
@@ -119,6 +124,11 @@ impl Payload {
 
 fn malformed(source: serde_json::Error) -> Error {
     Error::new(Code::DeserializationFailed, "the text is not one json value").caused_by(source)
+}
+
+fn mismatched(source: serde_json::Error) -> Error {
+    Error::new(Code::TypeMismatch, "the value has another shape than the reader expects")
+        .caused_by(source)
 }
 
 impl fmt::Debug for Payload {

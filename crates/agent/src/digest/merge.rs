@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use foundation_types::{Code, Error};
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::report::{DigestReport, DuplicateGroup, LongDocument, TermCount};
 use super::stats::{Document, FileOutcome, SkippedFile};
 use crate::action::Action;
-use crate::context::ActionContext;
+use crate::context::{ActionContext, ActionLimits};
+use crate::payload::Payload;
 
 #[cfg(test)]
 mod tests;
@@ -32,22 +33,30 @@ impl Action for MergeReport {
         "Merges the counts of all files into the digest report."
     }
 
+    /// Reads the outcomes one by one and stops at the first file with which there are too many terms.
+    fn read(&self, input: &Payload, context: &ActionContext) -> Result<Digest, Error> {
+        let terms_max = context.limits().report_terms_max;
+        let mut failure = None;
+        let reader = Reader { terms_max, failure: &mut failure };
+        let read = input.decode_with(reader);
+        match failure {
+            Some(DigestError::TooManyTerms { .. }) => Err(too_many_terms(terms_max)),
+            Some(DigestError::CountedTwice { .. }) | None => read,
+        }
+    }
+
     fn run(&self, digest: Digest, context: &ActionContext) -> Result<DigestReport, Error> {
         context.check()?;
-        let terms_max = context.limits().report_terms_max;
-        if digest.terms.len() > terms_max {
-            return Err(Error::new(
-                Code::ConstraintViolation,
-                "there are more distinct terms than one report may count",
-            )
-            .with("report_terms_max", terms_max)
-            .with_remedy(
-                "choose a smaller folder, exclude generated data in a .gitignore, or raise \
-                 limits.report_terms_max",
-            ));
-        }
         Ok(digest.report())
     }
+}
+
+fn too_many_terms(terms_max: usize) -> Error {
+    let message = "there are more distinct terms than one report may count";
+    Error::new(Code::ConstraintViolation, message).with("report_terms_max", terms_max).with_remedy(
+        "choose a smaller folder, exclude generated data in a .gitignore, or raise \
+             limits.report_terms_max",
+    )
 }
 
 /// The sums over any set of outcomes.
@@ -55,8 +64,9 @@ impl Action for MergeReport {
 /// Adding is commutative and associative: sums, and maps ordered by path and by term. So the order in which
 /// files were done leaves no trace. As JSON it reads a list of outcomes one by one, so that the counts
 /// of all files are never in memory at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
+    terms_max: usize,
     documents: BTreeMap<String, Summary>,
     terms: BTreeMap<String, TermTotal>,
     terms_dropped: u64,
@@ -89,13 +99,41 @@ pub enum DigestError {
         /// The path of the file.
         path: String,
     },
+    /// With the terms of this file there would be more distinct ones than the digest may count.
+    #[error("there are more than {terms_max} distinct terms with the file {path:?}")]
+    TooManyTerms {
+        /// The path of the file.
+        path: String,
+        /// The limit.
+        terms_max: usize,
+    },
+}
+
+impl Default for Digest {
+    /// Counts as many terms as the default limits allow.
+    fn default() -> Self {
+        Self::new(ActionLimits::default().report_terms_max)
+    }
 }
 
 impl Digest {
+    /// Makes an empty digest that counts at most `terms_max` distinct terms.
+    pub fn new(terms_max: usize) -> Self {
+        Self {
+            terms_max,
+            documents: BTreeMap::new(),
+            terms: BTreeMap::new(),
+            terms_dropped: 0,
+            binary_files: 0,
+            skipped: Vec::new(),
+        }
+    }
+
     /// Adds the outcome of one file.
     ///
     /// # Errors
-    /// [`DigestError::CountedTwice`] when a document with this path was added before; nothing is added then.
+    /// [`DigestError`] when a document with this path was added before, or its terms are too many; nothing is
+    /// added then.
     pub fn add(&mut self, outcome: FileOutcome) -> Result<(), DigestError> {
         match outcome {
             FileOutcome::Document(document) => self.add_document(document),
@@ -114,6 +152,14 @@ impl Digest {
         let Document { path, title, bytes, lines, words, hash, terms, terms_dropped } = document;
         if self.documents.contains_key(&path) {
             return Err(DigestError::CountedTwice { path });
+        }
+        let terms_max = self.terms_max;
+        // Whether a term is new is asked only where all of them might be too many.
+        if self.terms.len() + terms.len() > terms_max {
+            let new = terms.iter().filter(|(term, _)| !self.terms.contains_key(term)).count();
+            if self.terms.len() + new > terms_max {
+                return Err(DigestError::TooManyTerms { path, terms_max });
+            }
         }
         self.documents.insert(path, Summary { title, bytes, lines, words, hash });
         self.terms_dropped += terms_dropped;
@@ -197,13 +243,26 @@ fn count(size: usize) -> u64 {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(OutcomesVisitor)
+        let terms_max = ActionLimits::default().report_terms_max;
+        Reader { terms_max, failure: &mut None }.deserialize(deserializer)
     }
 }
 
-struct OutcomesVisitor;
+/// Reads a list of outcomes, and says why it stopped where serde has text only.
+struct Reader<'a> {
+    terms_max: usize,
+    failure: &'a mut Option<DigestError>,
+}
 
-impl<'de> Visitor<'de> for OutcomesVisitor {
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Digest;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Digest, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Digest;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,9 +270,11 @@ impl<'de> Visitor<'de> for OutcomesVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut outcomes: A) -> Result<Digest, A::Error> {
-        let mut digest = Digest::default();
+        let mut digest = Digest::new(self.terms_max);
         while let Some(outcome) = outcomes.next_element::<FileOutcome>()? {
-            digest.add(outcome).map_err(serde::de::Error::custom)?;
+            if let Err(error) = digest.add(outcome) {
+                return Err(serde::de::Error::custom(self.failure.insert(error)));
+            }
         }
         Ok(digest)
     }

@@ -92,6 +92,32 @@ fn the_action_refuses_more_terms_than_a_report_may_count() {
     assert_eq!(with_max(1).unwrap_err().code(), Code::ConstraintViolation);
 }
 
+/// The bound was once looked at when everything had been read, and the memory used that it is to save.
+#[test]
+fn reading_stops_at_the_file_with_too_many_terms() {
+    let files = [document("a", 1, "h", &[("ant", 1)]), document("b", 1, "h", &[("bee", 1)])];
+    let mut outcomes: Vec<_> = files.iter().map(|file| Payload::encode(file).unwrap()).collect();
+    // Nobody could read this, so whoever comes to it fails otherwise.
+    outcomes.push(Payload::null());
+    let run = |report_terms_max| {
+        let limits = ActionLimits { report_terms_max, ..ActionLimits::default() };
+        let context = ActionContext::new(".").with_limits(limits);
+        ActionHandle::new(MergeReport).run(&Payload::list(&outcomes), &context).unwrap_err().code()
+    };
+    assert_eq!([run(1), run(2)], [Code::ConstraintViolation, Code::TypeMismatch]);
+}
+
+#[test]
+fn terms_that_are_too_many_are_not_added_in_part() {
+    let mut digest = Digest::new(2);
+    digest.add(document("a", 2, "h", &[("ant", 1), ("bee", 1)])).unwrap();
+    digest.add(document("b", 2, "h", &[("ant", 1), ("bee", 1)])).unwrap();
+    let before = digest.clone();
+    let error = digest.add(document("c", 2, "h", &[("ant", 1), ("cat", 1)])).unwrap_err();
+    assert_eq!(error, DigestError::TooManyTerms { path: "c".to_owned(), terms_max: 2 });
+    assert_eq!(digest, before);
+}
+
 #[test]
 fn no_files_make_an_empty_report() {
     let context = ActionContext::new(".");
