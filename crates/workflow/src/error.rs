@@ -179,7 +179,9 @@ pub enum RunError {
         source: Error,
     },
     /// The outputs together are larger than the limit.
-    #[error("the outputs of all tasks are larger than {bytes_max} bytes together")]
+    #[error(
+        "the outputs of all tasks, and the inputs made of them, are larger than {bytes_max} bytes together"
+    )]
     OutputsTooLarge {
         /// The limit, in bytes.
         bytes_max: usize,

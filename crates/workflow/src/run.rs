@@ -32,7 +32,9 @@ pub struct RunLimits {
     pub items_max: usize,
     /// Most attempts at work at once.
     pub in_flight_max: usize,
-    /// Largest size of all outputs together, in bytes: they are kept until the run is over.
+    /// Largest size of all outputs together, in bytes: they are kept until the run is over. Copies count as
+    /// well: an input that is cut from a list or joined from several outputs, until its item is done, and the
+    /// result. While outputs are joined to a list they are there beside it.
     pub output_bytes_max: usize,
 }
 
@@ -53,6 +55,8 @@ pub struct Run {
     delayed: BTreeSet<(Instant, ItemId)>,
     expiring: BTreeSet<(Instant, AttemptId)>,
     progress: Progress,
+    /// Bytes of outputs and of copied inputs that are kept now.
+    held_bytes: usize,
     end: Option<End>,
 }
 
@@ -98,6 +102,7 @@ impl Run {
             delayed: BTreeSet::new(),
             expiring: BTreeSet::new(),
             progress: Progress { total: count, ..Progress::default() },
+            held_bytes: 0,
             end: None,
         };
         let unblocked = (0..count).filter(|task| run.graph.dependencies(*task).is_empty());
@@ -175,14 +180,12 @@ impl Run {
             self.progress.late += 1;
             return Completion::Late;
         }
-        let size = self.progress.output_bytes.saturating_add(output.size());
-        if size > self.limits.output_bytes_max {
-            let bytes_max = self.limits.output_bytes_max;
-            self.end = Some(End::failed(RunError::OutputsTooLarge { bytes_max }));
+        if let Err(error) = self.hold(output.size()) {
+            self.end = Some(End::failed(error));
             self.progress.late += 1;
             return Completion::Late;
         }
-        self.progress.output_bytes = size;
+        self.progress.output_bytes += output.size();
         let current = self.leave(id.item_id());
         self.finish(id.item_id(), output);
         Completion::Accepted { superseded: current.filter(|current| *current != id) }
@@ -351,15 +354,15 @@ impl Run {
     /// `serialization_failed` when a task name has no JSON form.
     pub fn result(&self) -> Result<Payload, Error> {
         let null = Payload::null();
-        let outputs = self
-            .graph
-            .sinks()
-            .filter_map(|sink| self.graph.tasks().get(sink))
-            .map(|task| (task.name(), self.output(task.name()).unwrap_or(&null)));
-        let outputs: Vec<(&str, &Payload)> = outputs.collect();
-        match outputs.as_slice() {
+        match self.sink_outputs(&null).as_slice() {
             [(_, only)] => Ok((*only).clone()),
             several => Payload::object(several.iter().copied()),
         }
+    }
+
+    fn sink_outputs<'a>(&'a self, missing: &'a Payload) -> Vec<(&'a str, &'a Payload)> {
+        let tasks = self.graph.sinks().filter_map(|sink| self.graph.tasks().get(sink));
+        let outputs = tasks.map(|task| (task.name(), self.output(task.name()).unwrap_or(missing)));
+        outputs.collect()
     }
 }

@@ -77,9 +77,9 @@ impl Stage {
         }
     }
 
-    /// Takes an open task whose items are all done to done; returns whether it did.
-    pub(crate) fn close(&mut self, fan_out: bool) -> bool {
-        let Self::Open { items, left: 0 } = self else { return false };
+    /// Takes an open task whose items are all done to done.
+    pub(crate) fn close(&mut self, fan_out: bool) {
+        let Self::Open { items, left: 0 } = self else { return };
         let mut outputs = items.iter().filter_map(|item| match &item.state {
             ItemState::Done { output } => Some(output),
             _ => None,
@@ -90,6 +90,5 @@ impl Stage {
             outputs.next().cloned().unwrap_or_else(Payload::null)
         };
         *self = Self::Done { output, items: items.len() };
-        true
     }
 }

@@ -86,36 +86,56 @@ impl Run {
 
     /// Any state to done. The caller has taken the item out of the list of its state.
     pub(super) fn finish(&mut self, id: ItemId, output: Payload) {
+        let copies = self.copies_inputs(id.task);
         if let Some(Stage::Open { items, left }) = self.stages.get_mut(id.task)
             && let Some(item) = items.get_mut(id.index)
         {
+            if copies {
+                self.held_bytes -= item.input().map_or(0, Payload::size);
+            }
             item.state = ItemState::Done { output };
             *left -= 1;
             self.progress.done += 1;
         }
-        let unblocked = self.close(id.task);
-        self.open_all(unblocked);
+        let opened = self.close(id.task).and_then(|unblocked| self.open_each(unblocked));
+        self.end_after(opened);
     }
 
-    /// Opens tasks whose dependencies are all done, and goes on with those that a task without items
-    /// unblocks; ends the run when every task is done.
-    pub(super) fn open_all(&mut self, mut unblocked: Vec<usize>) {
+    /// Opens tasks whose dependencies are all done.
+    pub(super) fn open_all(&mut self, unblocked: Vec<usize>) {
+        let opened = self.open_each(unblocked);
+        self.end_after(opened);
+    }
+
+    /// Opens tasks, and goes on with those that a task without items unblocks.
+    fn open_each(&mut self, mut unblocked: Vec<usize>) -> Result<(), RunError> {
         while let Some(task) = unblocked.pop() {
-            match self.inputs(task) {
-                Ok(inputs) => self.open(task, inputs),
-                Err(error) => {
-                    self.end = Some(End::failed(error));
-                    return;
-                }
-            }
-            unblocked.extend(self.close(task));
+            let inputs = self.inputs(task)?;
+            self.open(task, inputs);
+            unblocked.extend(self.close(task)?);
         }
-        if self.stages.iter().all(|stage| matches!(stage, Stage::Done { .. })) {
-            self.end = Some(End::Done);
+        Ok(())
+    }
+
+    /// Ends the run when a task could not be opened, or every task is done.
+    fn end_after(&mut self, opened: Result<(), RunError>) {
+        let all_done = || self.stages.iter().all(|stage| matches!(stage, Stage::Done { .. }));
+        match opened {
+            Ok(()) if all_done() => {
+                let null = Payload::null();
+                let outputs = self.sink_outputs(&null);
+                let joined = if outputs.len() > 1 { object_size(&outputs) } else { 0 };
+                self.end = Some(self.room_for(joined).map_or_else(End::failed, |_| End::Done));
+            }
+            Ok(()) => {}
+            Err(error) => self.end = Some(End::failed(error)),
         }
     }
 
     fn open(&mut self, task: usize, inputs: Vec<Payload>) {
+        if self.copies_inputs(task) {
+            self.held_bytes += inputs.iter().map(Payload::size).sum::<usize>();
+        }
         let items: Vec<Item> = inputs.into_iter().map(Item::ready).collect();
         let left = items.len();
         self.ready.extend((0..left).map(|index| ItemId { task, index }));
@@ -127,12 +147,18 @@ impl Run {
     }
 
     /// Closes a task whose items are all done; returns the tasks that waited for nothing else.
-    fn close(&mut self, task: usize) -> Vec<usize> {
-        let fan_out = self.graph.tasks().get(task).is_some_and(|task| task.fan_out().is_some());
-        let closed = self.stages.get_mut(task).is_some_and(|stage| stage.close(fan_out));
+    fn close(&mut self, task: usize) -> Result<Vec<usize>, RunError> {
         let mut unblocked = Vec::new();
-        if !closed {
-            return unblocked;
+        let Some(Stage::Open { items, left: 0 }) = self.stages.get(task) else {
+            return Ok(unblocked);
+        };
+        let fan_out = self.graph.tasks().get(task).is_some_and(|task| task.fan_out().is_some());
+        if fan_out {
+            // The list takes the place of its items, and has brackets and commas beside.
+            self.hold(items.len().saturating_sub(1) + 2)?;
+        }
+        if let Some(stage) = self.stages.get_mut(task) {
+            stage.close(fan_out);
         }
         for dependant in self.graph.dependants(task) {
             if let Some(Stage::Blocked { waiting }) = self.stages.get_mut(*dependant) {
@@ -142,7 +168,7 @@ impl Run {
                 }
             }
         }
-        unblocked
+        Ok(unblocked)
     }
 
     /// Makes the inputs of the items of a task from the outputs of what it waited for.
@@ -154,6 +180,7 @@ impl Run {
         match outputs.as_slice() {
             [] => Ok(vec![Payload::null()]),
             [(source_task, list), ..] if fan_out => {
+                self.room_for(list.size())?;
                 list.items(self.limits.items_max).map_err(|source| RunError::FanOut {
                     task: self.name(task),
                     source_task: (*source_task).to_owned(),
@@ -161,10 +188,32 @@ impl Run {
                 })
             }
             [(_, only)] => Ok(vec![(*only).clone()]),
-            several => Payload::object(several.iter().copied())
-                .map(|object| vec![object])
-                .map_err(|source| RunError::Join { task: self.name(task), source }),
+            several => {
+                self.room_for(object_size(several))?;
+                Payload::object(several.iter().copied())
+                    .map(|object| vec![object])
+                    .map_err(|source| RunError::Join { task: self.name(task), source })
+            }
         }
+    }
+
+    /// Whether the inputs of a task are texts of their own; a single output is passed on and shared.
+    fn copies_inputs(&self, task: usize) -> bool {
+        let fan_out = self.graph.tasks().get(task).is_some_and(|task| task.fan_out().is_some());
+        fan_out || self.graph.dependencies(task).len() > 1
+    }
+
+    /// Counts bytes that are kept from now on.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), RunError> {
+        self.held_bytes = self.room_for(bytes)?;
+        Ok(())
+    }
+
+    /// Returns what would be kept with so many bytes more, if that is allowed.
+    fn room_for(&self, bytes: usize) -> Result<usize, RunError> {
+        let bytes_max = self.limits.output_bytes_max;
+        let held = self.held_bytes.saturating_add(bytes);
+        if held <= bytes_max { Ok(held) } else { Err(RunError::OutputsTooLarge { bytes_max }) }
     }
 
     fn named_output(&self, task: usize) -> Option<(&str, &Payload)> {
@@ -224,4 +273,11 @@ impl Run {
     fn item_mut(&mut self, id: ItemId) -> Option<&mut Item> {
         self.stages.get_mut(id.task)?.item_mut(id.index)
     }
+}
+
+/// The size of the object that [`Payload::object`] makes. Names of tasks have nothing to escape.
+fn object_size(fields: &[(&str, &Payload)]) -> usize {
+    let each = fields.iter().map(|(name, value)| name.len() + r#""":,"#.len() + value.size());
+    // The last field has no comma.
+    each.sum::<usize>() + "{}".len() - usize::from(!fields.is_empty())
 }

@@ -275,6 +275,46 @@ fn outputs_past_the_limit_fail_the_run() {
     assert!(matches!(run.state(), RunState::Failed(RunError::OutputsTooLarge { bytes_max: 6 })));
 }
 
+/// Inputs that are copies of outputs, and the result, once counted for nothing: ten tasks that joined the same
+/// outputs took ten times the memory that was allowed.
+#[test]
+fn what_is_made_of_outputs_counts_like_them_while_it_is_kept() {
+    let build = |tasks, output_bytes_max| {
+        let graph = TaskGraph::build(tasks).unwrap();
+        Run::new(graph, RunLimits { output_bytes_max, ..RunLimits::default() })
+    };
+    // {"a":1,"b":2} joined, beside the two outputs; then the list of results in its place.
+    let joining = || vec![task("a"), task("b"), task("c").after("a").after("b")];
+    for (bytes_max, fits) in [(14, false), (15, true)] {
+        let mut run = build(joining(), bytes_max);
+        let both = run.offer(T0, 9);
+        done(&mut run, both[0].id, "1");
+        done(&mut run, both[1].id, "2");
+        assert_eq!(matches!(run.state(), RunState::Active), fits, "{bytes_max}");
+    }
+    // Items are cut from [1,2], as large as it at most; [3,3] takes the place of its own.
+    let each = || vec![task("list"), task("each").for_each("list")];
+    for (bytes_max, fits) in [(9, false), (10, true)] {
+        let mut run = build(each(), bytes_max);
+        let list = one(&mut run, T0);
+        done(&mut run, list.id, "[1,2]");
+        assert_eq!(matches!(run.state(), RunState::Active), fits, "{bytes_max}");
+        for item in run.offer(T0, 9) {
+            done(&mut run, item.id, "3");
+        }
+        assert_eq!(matches!(run.state(), RunState::Done), fits);
+    }
+    // {"a":1,"b":2} is the result.
+    for (bytes_max, fits) in [(14, false), (15, true)] {
+        let mut run = build(vec![task("a"), task("b")], bytes_max);
+        let both = run.offer(T0, 9);
+        done(&mut run, both[0].id, "1");
+        done(&mut run, both[1].id, "2");
+        assert_eq!(matches!(run.state(), RunState::Done), fits, "{bytes_max}");
+        assert!(!fits || run.result().unwrap().size() == 13);
+    }
+}
+
 #[test]
 fn a_cancelled_run_says_what_was_done_and_offers_nothing() {
     let mut run = run(vec![task("list"), task("each").for_each("list"), task("end").after("each")]);
@@ -290,16 +330,23 @@ fn a_cancelled_run_says_what_was_done_and_offers_nothing() {
     assert_eq!(tasks, [("list", 1, Some(1)), ("each", 0, Some(2)), ("end", 0, Some(1))]);
 }
 
-/// Checks that the lists name exactly the items in their state.
+/// Checks that the lists name exactly the items in their state, and that the bytes kept are those there are.
 fn assert_lists_agree(run: &Run) {
     let (mut ready, mut delayed, mut expiring, mut running) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), 0);
+    let mut held_bytes = 0;
     for (task, stage) in run.stages.iter().enumerate() {
+        if let Stage::Done { output, .. } = stage {
+            held_bytes += output.size();
+        }
         let Stage::Open { items, left } = stage else { continue };
+        let copies = run.graph.tasks()[task].dependencies().count() > 1
+            || run.graph.tasks()[task].fan_out().is_some();
         let mut not_done = 0;
         for (index, item) in items.iter().enumerate() {
             let id = ItemId { task, index };
             not_done += usize::from(item.input().is_some());
+            held_bytes += item.input().filter(|_| copies).map_or(0, Payload::size);
             match &item.state {
                 ItemState::Ready { .. } => assert!(ready.insert(id)),
                 ItemState::Delayed { until, .. } => assert!(delayed.insert((*until, id))),
@@ -307,13 +354,13 @@ fn assert_lists_agree(run: &Run) {
                     running += 1;
                     expiring.extend(expires.map(|at| (at, AttemptId::new(id, *number))));
                 }
-                ItemState::Done { .. } => {}
+                ItemState::Done { output } => held_bytes += output.size(),
             }
         }
         assert_eq!(*left, not_done);
     }
     assert_eq!((&run.ready, &run.delayed, &run.expiring), (&ready, &delayed, &expiring));
-    assert_eq!(run.progress().running, running);
+    assert_eq!((run.progress().running, run.held_bytes), (running, held_bytes));
 }
 
 /// What the agents of the model below answer: any function of task and input will do.
