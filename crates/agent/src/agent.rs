@@ -6,9 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use foundation_env::BlockingError;
-use foundation_process::{Context, Outcome, Process, System};
-use foundation_types::{Code, Error, ExitReason, PanicReport, Pid};
+use foundation_process::{Context, Outcome, Process, System, catch_panic};
+use foundation_types::{Code, Error, ExitReason, Pid};
 
 use crate::action::ActionHandle;
 use crate::capability::Capability;
@@ -59,18 +58,13 @@ impl Agent {
             return Ok(());
         };
         let scope = self.context.clone().with_cancel(cancelled);
-        let mut running = system.env().blocking(move || action.run(&input, &scope));
+        let mut running = system.env().blocking(move || catch_panic(|| action.run(&input, &scope)));
         if death.is_some_and(|death| death.moment == Moment::During) {
             // The first poll hands the action to the pool.
             poll_fn(|cx| Poll::Ready(Pin::new(&mut running).poll(cx).is_ready())).await;
             die_if(death, Moment::During, system, own).await;
         }
-        let result = running.await.map_err(|error| match error {
-            BlockingError::Panicked { message } => {
-                ExitReason::panic(PanicReport { message, location: None, backtrace: None })
-            }
-            other => ExitReason::from(other),
-        })?;
+        let result = running.await?.map_err(ExitReason::panic)?;
         die_if(death, Moment::After, system, own).await;
         answer.send(result);
         self.jobs_done += 1;

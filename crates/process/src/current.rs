@@ -28,6 +28,8 @@ struct Thread {
     graveyard: Vec<Arc<dyn Abandoned>>,
     /// The panic that is unwinding.
     panic: Option<PanicReport>,
+    /// How many [`catch_panic`] this thread is in.
+    catches: u32,
     /// Where the watchdog sees what this thread does, for each system it has polled for; usually
     /// one.
     slots: Vec<(Weak<SystemInner>, Arc<WorkerSlot>)>,
@@ -42,6 +44,7 @@ thread_local! {
             record: None,
             graveyard: Vec::new(),
             panic: None,
+            catches: 0,
             slots: Vec::new(),
         })
     };
@@ -226,6 +229,44 @@ fn panic_report(payload: Box<dyn Any + Send>) -> PanicReport {
     report.unwrap_or(PanicReport { message, location: None, backtrace: None })
 }
 
+/// Runs work of a process outside of it, on the blocking pool, and returns a panic in it as a report that says
+/// where it was raised, for the process to end with. It does not go to standard error.
+///
+/// Before a program has made a [`System`](crate::System) the place is not known, and standard error is told.
+///
+/// # Errors
+/// The report, if the work panics.
+///
+/// # Examples
+///
+/// ```
+/// use foundation_process::{System, catch_panic};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let system = System::current();
+/// let work = || catch_panic(|| "many".parse::<u32>().expect("a number"));
+/// let report = system.env().blocking(work).await?.unwrap_err();
+/// assert!(report.message.starts_with("a number"));
+/// assert!(report.location.is_some_and(|location| location.contains(".rs:")));
+/// # Ok(())
+/// # }
+/// ```
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
+    // A thread whose storage is gone catches all the same, and knows less of it.
+    let count = |change: fn(u32) -> u32| {
+        let counted = THREAD.try_with(|thread| {
+            let mut thread = thread.borrow_mut();
+            thread.catches = change(thread.catches);
+        });
+        counted.unwrap_or_default();
+    };
+    count(|catches| catches + 1);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    count(|catches| catches - 1);
+    result.map_err(panic_report)
+}
+
 /// Keeps what is known of a panic that was kept from ending anything; without a current process it is
 /// only kept from spreading, and the hook has told standard error.
 pub(crate) fn note_contained_panic(payload: Box<dyn Any + Send>) {
@@ -249,7 +290,7 @@ pub(crate) fn install_panic_hook() {
         std::panic::set_hook(Box::new(move |info| {
             let kept = THREAD.try_with(|thread| {
                 let Ok(mut thread) = thread.try_borrow_mut() else { return false };
-                if thread.record.is_none() {
+                if thread.record.is_none() && thread.catches == 0 {
                     return false;
                 }
                 thread.panic = Some(report(info));

@@ -57,6 +57,7 @@ pub mod model;
 
 pub use address::{Address, DEFAULT_TIMEOUT, Permit};
 pub use context::{Context, LimitReached};
+pub use current::catch_panic;
 pub use dead_letter::{DeadLetter, DeadLetterCause};
 pub use delivery::{BROADCAST_MAX, BroadcastError, Delivery, DeliveryOutcome, Rule};
 pub use error::{CallError, SendError, TrySendError};
