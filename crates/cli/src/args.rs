@@ -96,10 +96,10 @@ pub struct RunArgs {
     /// there is no report; exit codes are the same.
     #[arg(long)]
     pub json: bool,
-    /// Kills the agent at work with this probability per attempt, by panic and by kill: 0 to below 1.
+    /// Kills the agent at work with this probability per attempt, by panic and by kill: 0 to 1.
     ///
-    /// An item that has cost as many agents as its task may lose is spared from then on: the rate holds for
-    /// each attempt until then.
+    /// An item that has cost as many agents as its task may lose (`deaths_max`) is spared from then on: the rate
+    /// holds for each attempt until then, and a run ends also at 1.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub chaos: Option<f64>,
     /// Makes the kills the same on every run.
@@ -161,10 +161,10 @@ impl From<ChosenShell> for Shell {
     }
 }
 
-/// What the plan of deaths takes: rates below 1.
+/// What the plan of deaths takes.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
-        _ => Err("write a probability from 0 to below 1, such as 0.2".to_owned()),
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err("write a probability from 0 to 1, such as 0.2".to_owned()),
     }
 }

@@ -150,6 +150,25 @@ fn deaths_do_not_change_a_byte_of_the_report() {
     });
 }
 
+/// The rate 1 was once refused, since no attempt would ever end. But an item is spared when it has cost as many
+/// agents as its task may lose.
+///
+/// Guarantee J1: a run's report does not depend on which agents die while it is made
+#[test]
+fn a_run_ends_although_every_attempt_dies_that_may() {
+    let expected = undisturbed();
+    let text = DIGEST.replace("DEADLINE", "").replace("deaths_max = 1000", "deaths_max = 3");
+    sim_seeds(0..4, |env, seed| {
+        let text = text.clone();
+        async move {
+            let (report, status, _) = digest(&env, &text, Chaos::new(1.0, seed).ok()).await;
+            assert_eq!(report, *expected);
+            let (progress, items) = (status.progress, FILES as u64 + 3);
+            assert_eq!((progress.deaths, progress.attempts), (3 * items, 4 * items));
+        }
+    });
+}
+
 /// Counts a file whether or not anybody still wants to know, as an action does that was told too late.
 struct Stubborn;
 

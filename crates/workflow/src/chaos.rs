@@ -20,21 +20,20 @@ pub struct Chaos {
 
 /// Says why a rate was refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error(
-    "{rate} is not a probability from 0 to below 1: at 1 every attempt would die and none would ever end"
-)]
+#[error("{rate} is not a probability from 0 to 1")]
 pub struct ChaosRateError {
     /// The rejected rate.
     pub rate: f64,
 }
 
 impl Chaos {
-    /// Plans a death for this part of all attempts.
+    /// Plans a death for this part of all attempts. A run ends also at 1, where every attempt would die: its
+    /// keeper spares an item that has cost as many agents as its task may lose.
     ///
     /// # Errors
-    /// [`ChaosRateError`] unless the rate is at least 0 and below 1.
+    /// [`ChaosRateError`] unless the rate is from 0 to 1.
     pub fn new(rate: f64, seed: u64) -> Result<Self, ChaosRateError> {
-        if (0.0..1.0).contains(&rate) {
+        if (0.0..=1.0).contains(&rate) {
             Ok(Self { rate, seed })
         } else {
             Err(ChaosRateError { rate })

@@ -12,7 +12,7 @@ fn attempts() -> impl Iterator<Item = AttemptId> {
 
 #[test]
 fn the_rate_is_met_and_manners_and_moments_are_spread_evenly() {
-    for (rate, expected) in [(0.0, 0), (0.2, 2_400), (0.9, 10_800)] {
+    for (rate, expected) in [(0.0, 0), (0.2, 2_400), (0.9, 10_800), (1.0, 12_000)] {
         let chaos = Chaos::new(rate, 7).unwrap();
         let deaths: Vec<_> = attempts().filter_map(|id| chaos.death(id)).collect();
         assert!(deaths.len().abs_diff(expected) <= 200, "{} of 12,000 at {rate}", deaths.len());
@@ -37,8 +37,8 @@ fn a_seed_plans_the_same_deaths_and_another_one_others() {
 }
 
 #[test]
-fn a_rate_that_no_run_outlasts_is_refused() {
-    for rate in [1.0, 2.0, -0.1, f64::INFINITY] {
+fn a_rate_that_is_no_probability_is_refused() {
+    for rate in [1.000_001, 2.0, -0.1, f64::INFINITY] {
         assert_eq!(Chaos::new(rate, 0), Err(ChaosRateError { rate }));
     }
     assert!(Chaos::new(f64::NAN, 0).is_err());
