@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use foundation_registry::LabelKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[cfg(test)]
@@ -52,8 +53,8 @@ pub enum CapabilityError {
 }
 
 impl Capability {
-    /// Bytes in the longest name; a name is shown in one table column.
-    pub const BYTES_MAX: usize = 64;
+    /// Bytes in the longest name: the registry's bound. Its other rules follow from those above.
+    pub const BYTES_MAX: usize = LabelKind::Capability.bytes_max();
     /// Segments in the deepest name.
     pub const SEGMENTS_MAX: usize = 8;
 

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use foundation_agent::{ActionHandle, Actions, Capability};
+use foundation_workflow::Task;
 
 use crate::diagnostic::Findings;
 use crate::nearest::nearest;
 use crate::spec::{PoolSpec, RestartSpec, RestartType};
 use crate::table::{Table, Text};
 
-/// Bytes in the longest name of a system, a pool or an agent.
-const NAME_BYTES_MAX: usize = 64;
 /// Most agents in one pool.
 const POOL_SIZE_MAX: u64 = 4_096;
 /// Most pools and agents in one file.
@@ -179,13 +178,12 @@ impl Names {
     }
 }
 
-/// Checks the form of a name: it is shown in tables and used in commands.
+/// Checks the form of a name: it is shown in tables and used in commands, as those of tasks are.
 pub(crate) fn check_name(name: &Text, findings: &mut Findings<'_>) -> bool {
-    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    let good = (1..=NAME_BYTES_MAX).contains(&name.value.len()) && name.value.bytes().all(allowed);
+    let good = Task::is_name(&name.value);
     if !good {
         let cause = format!("{:?} is not a name", name.value);
-        let remedy = format!("use 1 to {NAME_BYTES_MAX} lower-case letters, digits, '_' or '-'");
+        let remedy = format!("use {}", Task::NAME_RULE);
         findings.report(&name.span, cause, remedy);
     }
     good

@@ -23,7 +23,7 @@ pub enum GraphError {
         count: usize,
     },
     /// A name is empty, too long or has a character that is not allowed.
-    #[error("the task name {name:?} is not 1 to {max} lower-case letters, digits, '_' or '-'", max = Task::NAME_BYTES_MAX)]
+    #[error("the task name {name:?} is not {rule}", rule = Task::NAME_RULE)]
     Name {
         /// Index of the task.
         task: usize,

@@ -87,9 +87,7 @@ impl TaskGraph {
 
 fn check_settings(index: usize, task: &Task, faults: &mut Vec<GraphError>) {
     let name = || task.name().to_owned();
-    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    let length_fits = (1..=Task::NAME_BYTES_MAX).contains(&task.name().len());
-    if !length_fits || !task.name().bytes().all(allowed) {
+    if !Task::is_name(task.name()) {
         faults.push(GraphError::Name { task: index, name: name() });
     }
     let ranges = [

@@ -24,6 +24,8 @@ pub struct Task {
 impl Task {
     /// Bytes in the longest name.
     pub const NAME_BYTES_MAX: usize = 64;
+    /// What a name consists of, for people. Whoever names things in the same file uses the same rule.
+    pub const NAME_RULE: &str = "1 to 64 lower-case letters, digits, '_' or '-'";
     /// Attempts that may end in an error unless the task says otherwise.
     pub const ATTEMPTS_DEFAULT: u32 = 3;
     /// Most attempts a task may ask for.
@@ -35,6 +37,12 @@ impl Task {
     pub const DEATHS_LIMIT: u32 = 100_000;
     /// Longest time one attempt may ask for.
     pub const DEADLINE_LIMIT: Duration = Duration::from_hours(24);
+
+    /// Returns whether a text can be a name; see [`Task::NAME_RULE`].
+    pub fn is_name(text: &str) -> bool {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        (1..=Self::NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
+    }
 
     /// Describes a task that waits for nothing. The name is checked when the graph is built.
     pub fn new(name: impl Into<String>, capability: Capability) -> Self {

@@ -143,3 +143,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_rule_for_names_says_what_is_held() {
+    let longest = "a".repeat(Task::NAME_BYTES_MAX);
+    assert!(Task::NAME_RULE.contains(&format!("1 to {} ", longest.len())));
+    assert!(["a", "0", "-", "read_all-2", &longest].into_iter().all(Task::is_name));
+    let longer = format!("{longest}a");
+    assert!(!["", "A", "a b", "a.b", "\u{e9}", &longer].into_iter().any(Task::is_name));
+}
