@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use foundation_agent::Actions;
+
+use crate::text::Table;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +49,16 @@ Exit codes:
   0    the file is sound
   1    the output could not be written
   2    wrong arguments, or the file is not sound";
+
+/// The examples, and the actions that a file can name.
+fn check_help() -> String {
+    let actions = Actions::builtin();
+    let mut table = Table::new(["action", "does"]);
+    for action in actions.names().filter_map(|name| actions.get(name)) {
+        table.row([action.name(), action.summary()].map(str::to_owned));
+    }
+    format!("{CHECK_EXAMPLES}\n\nActions that capabilities can stand for:\n{}", table.render())
+}
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -115,7 +128,7 @@ pub struct RunArgs {
 
 /// Arguments of `check`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = CHECK_EXAMPLES)]
+#[command(after_help = check_help())]
 pub struct CheckArgs {
     /// The system.toml to check.
     #[arg(value_name = "FILE")]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use foundation_agent::Actions;
-use foundation_node::{Diagnostic, SystemSpec};
+use foundation_node::{Diagnostic, PoolSpec, SystemSpec};
 use foundation_workflow::Task;
 use serde::Serialize;
 
@@ -28,6 +28,30 @@ struct Summary<'a> {
     name: &'a str,
     pools: usize,
     tasks: usize,
+    /// Every action there is, used or not.
+    actions: Vec<ActionSummary<'a>>,
+}
+
+#[derive(Serialize)]
+struct ActionSummary<'a> {
+    name: &'a str,
+    summary: &'a str,
+    /// The pools that carry it out.
+    pools: Vec<&'a str>,
+}
+
+impl<'a> ActionSummary<'a> {
+    fn list(actions: &'a Actions, spec: &'a SystemSpec) -> Vec<Self> {
+        let all = actions.names().filter_map(|name| actions.get(name));
+        let each = all.map(|action| {
+            let does = |pool: &&PoolSpec| {
+                pool.actions.values().any(|chosen| chosen.name() == action.name())
+            };
+            let pools = spec.pools.iter().filter(does).map(|pool| pool.name.as_str()).collect();
+            Self { name: action.name(), summary: action.summary(), pools }
+        });
+        each.collect()
+    }
 }
 
 /// Checks a file and says what it describes, or everything that is wrong with it.
@@ -36,15 +60,18 @@ struct Summary<'a> {
 /// The error of the stream when the answer cannot be written.
 pub fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let file = args.file.display().to_string();
-    match SystemSpec::load(&args.file, &Actions::builtin()) {
+    let actions = Actions::builtin();
+    match SystemSpec::load(&args.file, &actions) {
         Ok(spec) if args.json => {
             let tasks = spec.graph.tasks().len();
-            let system = Some(Summary { name: &spec.name, pools: spec.pools.len(), tasks });
+            let actions = ActionSummary::list(&actions, &spec);
+            let (name, pools) = (spec.name.as_str(), spec.pools.len());
+            let system = Some(Summary { name, pools, tasks, actions });
             json(&Checked { ok: true, file, system, errors: &[], errors_omitted: 0 }, out)?;
             Ok(Exit::Success)
         }
         Ok(spec) => {
-            write!(out, "{}: ok\n{}", printable(&file), describe(&spec))?;
+            write!(out, "{}: ok\n{}", printable(&file), describe(&spec, &actions))?;
             Ok(Exit::Success)
         }
         Err(faults) if args.json => {
@@ -64,7 +91,7 @@ fn json(checked: &Checked<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn describe(spec: &SystemSpec) -> String {
+fn describe(spec: &SystemSpec, actions: &Actions) -> String {
     let mut text = format!(
         "system {}: {}, {}\n",
         printable(&spec.name),
@@ -79,6 +106,13 @@ fn describe(spec: &SystemSpec) -> String {
         tasks.row([task.name().to_owned(), capability, when(task), able.join(", ")]);
     }
     text.push_str(&tasks.render());
+    let mut known = Table::new(["action", "done by", "does"]);
+    for ActionSummary { name, summary, pools } in ActionSummary::list(actions, spec) {
+        let pools = if pools.is_empty() { "nobody".to_owned() } else { pools.join(", ") };
+        known.row([name.to_owned(), pools, summary.to_owned()]);
+    }
+    text.push('\n');
+    text.push_str(&known.render());
     text
 }
 

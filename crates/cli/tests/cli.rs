@@ -24,6 +24,11 @@ system digest: 3 pools, 3 tasks
   list   files.list    first             lister
   stats  text.stats    for each of list  readers
   merge  report.merge  after stats       merger
+
+  action        done by  does
+  files.list    lister   Lists the files below the input folder that .gitignore does not exclude.
+  report.merge  merger   Merges the counts of all files into the digest report.
+  text.stats    readers  Reads one file and counts its lines, words and terms.
 ";
     assert_eq!(text(&output.stdout), expected);
     assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
@@ -32,7 +37,14 @@ system digest: 3 pools, 3 tasks
 #[test]
 fn check_as_json_says_ok() {
     let output = foundation(&["check", "--json", "examples/digest/system.toml"]);
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let actions = value["system"].as_object_mut().unwrap().remove("actions").unwrap();
+    assert_eq!(actions.as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&actions[2]["name"], &actions[2]["pools"][0]),
+        (&"text.stats".into(), &"readers".into())
+    );
+    assert!(actions[2]["summary"].as_str().unwrap().starts_with("Reads one file"), "{actions}");
     let expected = serde_json::json!({
         "ok": true,
         "file": "examples/digest/system.toml",

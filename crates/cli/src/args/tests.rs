@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
+use foundation_agent::Actions;
 
 use super::{Cli, Command, RunArgs};
 
@@ -66,6 +67,18 @@ fn run_and_check_teach_more_than_their_first_line() {
         let mut cli = Cli::command();
         let help = cli.find_subcommand_mut(name).unwrap().render_long_help().to_string();
         assert!(help.contains(part), "{help}");
+    }
+}
+
+/// The summaries of actions were once shown nowhere, and only a wrong name was answered with the right ones.
+#[test]
+fn the_help_of_check_lists_every_action_with_its_summary() {
+    let mut cli = Cli::command();
+    let help = cli.find_subcommand_mut("check").unwrap().render_long_help().to_string();
+    let actions = Actions::builtin();
+    for action in actions.names().filter_map(|name| actions.get(name)) {
+        let line = help.lines().find(|line| line.trim_start().starts_with(action.name()));
+        assert!(line.is_some_and(|line| line.ends_with(action.summary())), "{help}");
     }
 }
 
