@@ -155,8 +155,8 @@ fn shown(faults: &Diagnostics) -> String {
     });
     let mut text = blocks.collect::<Vec<_>>().join("\n");
     if faults.omitted() > 0 {
-        let omitted = faults.omitted().to_string();
-        text.extend(["\n", &omitted, " more errors are not shown\n"]);
+        let omitted = counted(faults.omitted(), "more error is", "more errors are");
+        text.extend(["\n", &omitted, " not shown\n"]);
     }
     text
 }

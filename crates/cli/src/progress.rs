@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use foundation_types::Instant;
 
-use crate::text::grouped;
+use crate::text::{counted, grouped};
 
 #[cfg(test)]
 mod tests;
@@ -133,10 +133,7 @@ impl ProgressView {
         let ProgressSample { done, total, restarts } = sample;
         let elapsed = now.saturating_duration_since(self.started);
         let (rate, seconds) = (per_second(done, elapsed), elapsed.as_secs());
-        let restarts = match restarts {
-            1 => "1 restart".to_owned(),
-            count => format!("{} restarts", grouped(count)),
-        };
+        let restarts = counted(restarts, "restart", "restarts");
         let counts = format!("{done}/{total} done, {}/s, {restarts}, {seconds} s", grouped(rate));
         match self.mode {
             ProgressMode::Live => {

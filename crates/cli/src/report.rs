@@ -130,21 +130,17 @@ impl Output {
 
 fn tables(report: &DigestReport) -> String {
     let mut text = format!(
-        "{}, {}, {} lines, {} words, {} distinct terms\n",
-        counted_files(report.files),
+        "{}, {}, {}, {}, {}\n",
+        counted(report.files, "file", "files"),
         size(report.bytes),
-        grouped(report.lines),
-        grouped(report.words),
-        grouped(report.terms_distinct),
+        counted(report.lines, "line", "lines"),
+        counted(report.words, "word", "words"),
+        counted(report.terms_distinct, "distinct term", "distinct terms"),
     );
     if report.terms_dropped > 0 {
-        section(
-            &mut text,
-            &format!(
-                "{} rare terms of single files were left out of the counts",
-                grouped(report.terms_dropped)
-            ),
-        );
+        let (one, many) = ("rare term of a single file was", "rare terms of single files were");
+        let dropped = counted(report.terms_dropped, one, many);
+        section(&mut text, &format!("{dropped} left out of the counts"));
     }
     if !report.terms.is_empty() {
         section(&mut text, "Most frequent terms");
@@ -170,10 +166,6 @@ fn section(text: &mut String, title: &str) {
     text.push('\n');
     text.push_str(title);
     text.push('\n');
-}
-
-fn counted_files(files: u64) -> String {
-    if files == 1 { "1 file".to_owned() } else { format!("{} files", grouped(files)) }
 }
 
 fn terms(report: &DigestReport) -> String {
@@ -202,20 +194,19 @@ fn duplicates(report: &DigestReport, text: &mut String) {
         for path in group.paths.iter().take(PATHS_SHOWN_MAX) {
             line(text, &format!("  {}", printable(path)));
         }
-        rest(text, (group.paths.len(), PATHS_SHOWN_MAX), "  more paths");
+        rest(text, "  ", (group.paths.len(), PATHS_SHOWN_MAX), ["more path", "more paths"]);
     }
-    rest(text, (report.duplicates.len(), GROUPS_SHOWN_MAX), "more groups");
+    rest(text, "", (report.duplicates.len(), GROUPS_SHOWN_MAX), ["more group", "more groups"]);
 }
 
 fn skipped(report: &DigestReport, text: &mut String) {
     if report.binary_files > 0 {
-        let files = if report.binary_files == 1 { "file" } else { "files" };
-        line(text, &format!("{} binary {files}", grouped(report.binary_files)));
+        line(text, &counted(report.binary_files, "binary file", "binary files"));
     }
     for file in report.skipped.iter().take(SKIPPED_SHOWN_MAX) {
         line(text, &format!("{}: {}", printable(&file.path), printable(&file.reason)));
     }
-    rest(text, (report.skipped.len(), SKIPPED_SHOWN_MAX), "more files");
+    rest(text, "", (report.skipped.len(), SKIPPED_SHOWN_MAX), ["more file", "more files"]);
 }
 
 fn line(text: &mut String, content: &str) {
@@ -225,37 +216,39 @@ fn line(text: &mut String, content: &str) {
 }
 
 /// Says how many of a list were not shown.
-fn rest(text: &mut String, (count, shown_max): (usize, usize), what: &str) {
+fn rest(
+    text: &mut String,
+    indent: &str,
+    (count, shown_max): (usize, usize),
+    [one, many]: [&str; 2],
+) {
     let hidden = count.saturating_sub(shown_max);
     if hidden > 0 {
-        let indent = what.len() - what.trim_start().len();
-        let what = what.trim_start();
-        line(text, &format!("{:indent$}and {hidden} {what}; --json lists all", ""));
+        line(text, &format!("{indent}and {}; --json lists all", counted(hidden, one, many)));
     }
 }
 
 fn run_lines(run: &RunSummary) -> String {
-    let items = grouped(u64::try_from(run.items).unwrap_or(u64::MAX));
-    let mut speed = format!("{items} items, {} per second", grouped(run.items_per_second));
+    let items = counted(run.items, "item", "items");
+    let mut speed = format!("{items}, {} per second", grouped(run.items_per_second));
     if let Some(bytes) = run.bytes_per_second {
         speed = format!("{speed}, {}/s", size(bytes));
     }
     let (seconds, millis) = (run.elapsed_ms / 1_000, run.elapsed_ms % 1_000);
     let mut text = format!("Done in {seconds}.{millis:03} s: {speed}\n");
-    let mut counts = vec![format!("{} attempts", grouped(run.attempts))];
+    let mut counts = vec![counted(run.attempts, "attempt", "attempts")];
     let troubles = [
-        (run.restarts, "restarts"),
-        (run.errors, "repeated after an error"),
-        (run.late_results, "late results ignored"),
+        (run.restarts, "restart", "restarts"),
+        (run.errors, "repeated after an error", "repeated after an error"),
+        (run.late_results, "late result ignored", "late results ignored"),
     ];
-    let occurred = troubles.into_iter().filter(|(count, _)| *count > 0);
-    counts.extend(occurred.map(|(count, what)| format!("{} {what}", grouped(count))));
+    let occurred = troubles.into_iter().filter(|(count, ..)| *count > 0);
+    counts.extend(occurred.map(|(count, one, many)| counted(count, one, many)));
     line(&mut text, &counts.join(", "));
-    let deaths = match run.deaths_survived {
-        0 => return text,
-        1 => "1 death".to_owned(),
-        deaths => format!("{} deaths", grouped(deaths)),
-    };
+    if run.deaths_survived == 0 {
+        return text;
+    }
+    let deaths = counted(run.deaths_survived, "death", "deaths");
     let (panics, kills) = (grouped(run.deaths_by_panic), grouped(run.deaths_by_kill));
     line(&mut text, &format!("{deaths} survived: {panics} by panic, {kills} by kill"));
     text

@@ -176,7 +176,7 @@ fn a_pool_that_gives_up_is_named_with_its_last_reasons() {
     let shown = text(&output.stderr);
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)), "{shown}");
     assert!(shown.starts_with("error: the pool \"readers\" gave up"), "{shown}");
-    assert!(shown.contains("1 times in 60000 ms"), "{shown}");
+    assert!(shown.contains("1 time in 60000 ms"), "{shown}");
     assert!(shown.contains("last: readers-"), "{shown}");
     assert!(shown.contains("restart.intensity"), "{shown}");
 }

@@ -114,7 +114,8 @@ impl fmt::Display for Diagnostics {
             write!(f, "{diagnostic}")?;
         }
         if self.errors_omitted > 0 {
-            writeln!(f, "\n{} more errors are not shown", self.errors_omitted)?;
+            let noun = if self.errors_omitted == 1 { "error is" } else { "errors are" };
+            writeln!(f, "\n{} more {noun} not shown", self.errors_omitted)?;
         }
         Ok(())
     }

@@ -70,7 +70,8 @@ impl fmt::Display for NodeError {
                 write!(f, "{pool}{child:?} gave up")?;
                 if reason.field("restarts_max").is_some() {
                     let (max, period) = (field("restarts_max"), field("period_ms"));
-                    write!(f, ": it may restart its agents {max} times in {period} ms")?;
+                    let times = if max == "1" { "time" } else { "times" };
+                    write!(f, ": it may restart its agents {max} {times} in {period} ms")?;
                     write!(f, ", and they ended once more; last: {}", field("last_reasons"))?;
                 } else {
                     write!(f, ": {}", reason.report())?;

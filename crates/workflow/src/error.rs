@@ -142,7 +142,8 @@ pub enum RunError {
     },
     /// Too many agents died at one item.
     #[error(
-        "{deaths} agents died at item {item} ({input}) of the task {task:?}, the last one with: {last}"
+        "{deaths} agent{s} died at item {item} ({input}) of the task {task:?}, the last one with: {last}",
+        s = plural(*deaths)
     )]
     TooManyDeaths {
         /// The task.

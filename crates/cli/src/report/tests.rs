@@ -4,7 +4,7 @@ use foundation_agent::Payload;
 use foundation_agent::digest::{Digest, Document, FileOutcome, SkippedFile};
 use foundation_workflow::RunStatus;
 
-use super::{Output, RunSummary, SKIPPED_SHOWN_MAX};
+use super::{Output, PATHS_SHOWN_MAX, RunSummary, SKIPPED_SHOWN_MAX};
 
 fn document(path: &str, words: u64, title: Option<&str>) -> FileOutcome {
     FileOutcome::Document(Document {
@@ -43,7 +43,7 @@ fn tables_show_every_part_of_the_report() {
     ])
     .human();
     let expected = "\
-2 files, 4.0 KiB, 20 lines, 1,207 words, 1 distinct terms
+2 files, 4.0 KiB, 20 lines, 1,207 words, 1 distinct term
 
 Most frequent terms
   term    count  files
@@ -79,6 +79,29 @@ fn empty_parts_are_left_out() {
     );
 }
 
+/// It once said "1 files, 1 lines, 1 words".
+#[test]
+fn one_of_a_thing_is_not_several() {
+    let FileOutcome::Document(document) = document("a", 1, None) else { unreachable!() };
+    let outcome = FileOutcome::Document(Document { lines: 1, terms_dropped: 1, ..document });
+    let mut digest = Digest::default();
+    digest.add(outcome).unwrap();
+    let report = Payload::encode(&digest.report()).unwrap();
+    let mut run = RunSummary::new(Duration::from_secs(1), &RunStatus::default(), 1);
+    (run.items, run.attempts, run.late_results) = (1, 1, 1);
+    (run.deaths_survived, run.deaths_by_panic) = (1, 1);
+    let text = Output::new(report, run, Duration::from_secs(1)).human();
+    for part in [
+        "1 file, 2.0 KiB, 1 line, 1 word, 1 distinct term\n",
+        "\n1 rare term of a single file was left out",
+        ": 1 item, 0 per second",
+        "\n  1 attempt, 1 restart, 1 late result ignored\n",
+        "\n  1 death survived: 1 by panic, 0 by kill\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+}
+
 #[test]
 fn long_lists_are_cut_and_say_so() {
     let skipped = |index| {
@@ -86,6 +109,11 @@ fn long_lists_are_cut_and_say_so() {
     };
     let text = output((0..SKIPPED_SHOWN_MAX + 5).map(skipped).collect()).human();
     assert!(text.contains("  f019: why\n  and 5 more files; --json lists all\n"), "{text}");
+    let text = output((0..=SKIPPED_SHOWN_MAX).map(skipped).collect()).human();
+    assert!(text.contains("  f019: why\n  and 1 more file; --json lists all\n"), "{text}");
+    let same = |index| document(&format!("f{index:03}"), 1, None);
+    let text = output((0..=PATHS_SHOWN_MAX).map(same).collect()).human();
+    assert!(text.contains("\n    and 1 more path; --json lists all\n"), "{text}");
 }
 
 #[test]
