@@ -134,13 +134,82 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! # Agents from a file
+//!
+//! A file names agents, what they can do, and tasks that need it done. Behind a capability stands an action: one
+//! that comes along, or one of yours. The command `foundation run` does the same with those that come along.
+//!
+//! ```
+//! use foundation::agent::{Action, ActionContext, Actions};
+//! use foundation::node::{Node, RunOptions, SystemSpec};
+//! use foundation::prelude::*;
+//! use foundation::types::Error;
+//! use foundation::workflow::RunEnd;
+//!
+//! struct Square;
+//!
+//! impl Action for Square {
+//!     type Input = Option<Vec<u64>>;
+//!     type Output = Vec<u64>;
+//!
+//!     fn name(&self) -> &'static str {
+//!         "number.square"
+//!     }
+//!
+//!     fn summary(&self) -> &'static str {
+//!         "Squares numbers; those from 1 to 3 if there are none."
+//!     }
+//!
+//!     fn run(&self, numbers: Self::Input, _: &ActionContext) -> Result<Vec<u64>, Error> {
+//!         Ok(numbers.unwrap_or(vec![1, 2, 3]).into_iter().map(|number| number * number).collect())
+//!     }
+//! }
+//!
+//! const FILE: &str = r#"
+//! [system]
+//! name = "squares"
+//!
+//! [[pool]]
+//! name = "squarers"
+//! capabilities = ["number.square"]
+//! size = 2
+//!
+//! [[task]]
+//! name = "once"
+//! capability = "number.square"
+//!
+//! [[task]]
+//! name = "twice"
+//! capability = "number.square"
+//! after = ["once"]
+//! "#;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut actions = Actions::builtin();
+//!     actions.add(Square)?;
+//!     let spec = SystemSpec::parse("system.toml", FILE, &actions)?;
+//!     let system = System::current();
+//!     let node = Node::start(&system, spec, &RunOptions::new(".", 2)).await?;
+//!     let outcome = node.outcome().await?;
+//!     node.stop(system.deadline(std::time::Duration::from_secs(5))).await;
+//!     let RunEnd::Done(result) = outcome.end else { return Err("it should be done".into()) };
+//!     assert_eq!(result.as_str(), "[1,16,81]");
+//!     Ok(())
+//! }
+//! ```
 
 #![forbid(unsafe_code)]
 
 pub mod prelude;
 
+/// Agents: capabilities, and the actions behind them.
+pub use foundation_agent as agent;
 /// Time, randomness, spawning and files, real or simulated.
 pub use foundation_env as env;
+/// From a `system.toml` to a running system.
+pub use foundation_node as node;
 /// Processes: mailboxes, links, monitors, timers and the exit protocol.
 pub use foundation_process as process;
 /// Names, capabilities and health of processes.
@@ -149,6 +218,8 @@ pub use foundation_registry as registry;
 pub use foundation_supervisor as supervisor;
 /// Pids, deadlines, exit reasons and the error catalogue.
 pub use foundation_types as types;
+/// Task graphs and their runs.
+pub use foundation_workflow as workflow;
 
 /// Writes the messages, the process and the typed handle for a block of methods.
 ///
