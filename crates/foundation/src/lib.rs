@@ -284,6 +284,11 @@ pub use foundation_workflow as workflow;
 ///         self.open = reason.is_orderly();
 ///     }
 ///
+///     #[terminate_budget]
+///     fn patience(&self) -> Option<Duration> {
+///         Some(Duration::from_secs(1))
+///     }
+///
 ///     #[inspect]
 ///     fn describe(&self) -> String {
 ///         format!("{} have passed", self.passed)

@@ -328,6 +328,91 @@ fn names_and_visibility_can_be_chosen() {
     });
 }
 
+/// A `pub` type whose handlers are not: its messages were once as private as these, which the compiler refuses.
+/// What a message carries may be private all the same.
+#[deny(warnings)]
+pub mod public {
+    use std::time::Duration;
+
+    use foundation::prelude::*;
+
+    #[derive(Debug, Default, Clone, Copy)]
+    struct Private(u8);
+
+    /// Is visible from everywhere.
+    #[derive(Debug, Default)]
+    pub struct Public(Private);
+
+    /// Has methods of the same names that take `&mut self`: a call on `self` would find them first.
+    trait Other {
+        fn value(&mut self) -> Private;
+        fn init(&mut self) -> Private;
+    }
+
+    impl Other for Public {
+        fn value(&mut self) -> Private {
+            Private(99)
+        }
+
+        fn init(&mut self) -> Private {
+            Other::value(self)
+        }
+    }
+
+    #[process]
+    impl Public {
+        #[cast]
+        fn set(&mut self, value: Private) {
+            self.0 = value;
+        }
+
+        #[call]
+        fn value(&self) -> Private {
+            self.0
+        }
+
+        /// Named as a hook, and marked as something else.
+        #[call]
+        fn init(&self) -> Private {
+            self.0
+        }
+
+        #[terminate]
+        async fn dawdle(&mut self) {
+            std::future::pending::<()>().await;
+        }
+
+        #[terminate_budget]
+        fn patience(&self) -> Option<Duration> {
+            (self.0.0 > 0).then_some(Duration::from_mins(1))
+        }
+    }
+
+    pub(super) async fn set_and_get(system: &System) -> (Pid, [u8; 3]) {
+        let public = PublicHandle::from(system.spawn(Public::default()).expect("room"));
+        public.set(Private(7)).await.expect("it takes messages");
+        let value = public.value().await.expect("it answers");
+        let init = public.init().await.expect("it answers");
+        let other = Other::init(&mut Public::default());
+        (public.address().pid(), [value.0, init.0, other.0])
+    }
+}
+
+#[test]
+fn a_public_process_with_private_handlers_calls_its_own_methods() {
+    sim_seeds(0..2, |env, _| async move {
+        let system = System::new(env.clone());
+        let (pid, values) = public::set_and_get(&system).await;
+        assert_eq!(values, [7, 7, 99]);
+        let down = system.monitor(pid);
+        let start = env.now();
+        system.stop(pid, ExitReason::SHUTDOWN);
+        assert_eq!(down.await.reason, ExitReason::SHUTDOWN);
+        let waited = env.now().saturating_duration_since(start);
+        assert!(waited >= Duration::from_mins(1), "its own budget, not five seconds: {waited:?}");
+    });
+}
+
 /// The same process by hand, to compare sizes with.
 enum ByHand {
     _Add { _n: u64 },

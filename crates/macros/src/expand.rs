@@ -30,7 +30,10 @@ struct Block {
     name: Ident,
     message: Ident,
     handle: Ident,
+    /// Of the handle.
     visibility: Visibility,
+    /// Of the messages, which must be as visible as the type is: the compiler refuses less.
+    message_visibility: Visibility,
     handlers: Vec<Handler>,
     hooks: Vec<Method>,
 }
@@ -96,7 +99,9 @@ impl Block {
         if let Some(errors) = errors {
             return Err(errors);
         }
-        let visibility = arguments.visibility.unwrap_or_else(|| widest(&handlers));
+        let chosen = arguments.visibility;
+        let message_visibility = chosen.clone().unwrap_or_else(|| parse_quote!(pub));
+        let visibility = chosen.unwrap_or_else(|| widest(&handlers));
         Ok(Self {
             root: arguments.root.unwrap_or_else(|| parse_quote!(::foundation)),
             ty: (*block.self_ty).clone(),
@@ -104,6 +109,7 @@ impl Block {
             handle: arguments.handle.unwrap_or_else(|| format_ident!("{name}Handle")),
             name,
             visibility,
+            message_visibility,
             handlers,
             hooks,
         })

@@ -24,7 +24,7 @@ use proc_macro::TokenStream;
 ///
 /// | argument | sets | default |
 /// |---|---|---|
-/// | a visibility, as `pub(crate)` | the visibility of messages and handle | the widest of the handlers |
+/// | a visibility, as `pub(crate)` | the visibility of messages and handle | messages `pub`, since those of a `pub` type must be; handle the widest of the handlers |
 /// | `message = Name` | the name of the enum of messages | `<Type>Message` |
 /// | `handle = Name` | the name of the handle | `<Type>Handle` |
 /// | `crate = path` | where `foundation` is found | `::foundation` |
@@ -41,9 +41,10 @@ use proc_macro::TokenStream;
 /// | `#[init]` | before the first message | returns nothing, or a `Result<(), E>` whose error fails the start |
 /// | `#[signal]` | for each DOWN and each trapped exit signal | takes a `Signal`; returns as `#[cast]` |
 /// | `#[terminate]` | before an orderly end | may take `&ExitReason`; returns nothing |
+/// | `#[terminate_budget]` | before `#[terminate]`: how long that may take | takes `&self`, returns `Option<Duration>` |
 /// | `#[inspect]` | when an operator asks for the state | takes `&self`, returns `String` |
 ///
-/// All but `#[inspect]` may be `async`, and may take the context as `&mut Context<TypeMessage>`. What an
+/// All but the last two may be `async`, and may take the context as `&mut Context<TypeMessage>`. What an
 /// `async` method borrows must be `Send`: take `&mut self` and `&mut Context` there unless the type is
 /// `Sync`. An error `E` is any error, or an `ExitReason`.
 ///
@@ -65,7 +66,8 @@ use proc_macro::TokenStream;
 ///
 /// # What it refuses
 ///
-/// Generic types and methods, arguments that borrow, patterns as arguments, `self` by value. Write the
+/// Generic types and methods, arguments that borrow, patterns as arguments, `self` by value; and methods without
+/// a mark that have the name of what the `Process` impl has, as `handle` or `init`: they would be taken for it. Write the
 /// `Process` impl by hand there; the two forms mix in one system.
 #[proc_macro_attribute]
 pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {

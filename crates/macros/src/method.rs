@@ -15,6 +15,7 @@ pub(crate) enum Mark {
     Init,
     Signal,
     Terminate,
+    TerminateBudget,
     Inspect,
 }
 
@@ -27,6 +28,7 @@ impl Mark {
             "init" => Self::Init,
             "signal" => Self::Signal,
             "terminate" => Self::Terminate,
+            "terminate_budget" => Self::TerminateBudget,
             "inspect" => Self::Inspect,
             _ => return None,
         })
@@ -39,6 +41,7 @@ impl Mark {
             Self::Init => "init",
             Self::Signal => "signal",
             Self::Terminate => "terminate",
+            Self::TerminateBudget => "terminate_budget",
             Self::Inspect => "inspect",
         }
     }
@@ -121,21 +124,30 @@ fn take_mark(attributes: &mut Vec<Attribute>) -> Result<Option<Mark>> {
     Ok(found)
 }
 
-/// A method with the name of a hook and without its mark would silently never run.
+/// A method with the name of a hook and without its mark would silently never run. One with the name of what
+/// the attribute writes would be taken for it.
 fn refuse_lookalike(function: &ImplItemFn) -> Result<()> {
-    let name = function.sig.ident.to_string();
+    let ident = &function.sig.ident;
+    let name = ident.to_string();
     let mark = match name.as_str() {
         "init" => Mark::Init,
         "handle_signal" => Mark::Signal,
         "terminate" => Mark::Terminate,
+        "terminate_budget" => Mark::TerminateBudget,
         "inspect" => Mark::Inspect,
+        "handle" | "message_kind" => {
+            let text = format!(
+                "the attribute writes `{name}` of the process, and this is not it: give it another name"
+            );
+            return Err(Error::new(ident.span(), text));
+        }
         _ => return Ok(()),
     };
     if function.sig.receiver().is_none() {
         return Ok(());
     }
     let text = format!("nobody calls this: mark it #[{}], or give it another name", mark.name());
-    Err(Error::new(function.sig.ident.span(), text))
+    Err(Error::new(ident.span(), text))
 }
 
 fn check_signature(mark: Mark, function: &ImplItemFn) -> Result<()> {
@@ -163,10 +175,11 @@ fn check_signature(mark: Mark, function: &ImplItemFn) -> Result<()> {
         return refuse(receiver.span(), text);
     };
     let is_exclusive = mutability.is_some();
-    if mark == Mark::Inspect && (is_exclusive || signature.asyncness.is_some()) {
-        let text =
-            "#[inspect] looks at the state between two messages: use `&self`, and no `async`";
-        return refuse(signature.ident.span(), text);
+    let looks = matches!(mark, Mark::Inspect | Mark::TerminateBudget);
+    if looks && (is_exclusive || signature.asyncness.is_some()) {
+        let name = mark.name();
+        let text = format!("#[{name}] only looks at the state: use `&self`, and no `async`");
+        return refuse(signature.ident.span(), &text);
     }
     Ok(())
 }
@@ -237,10 +250,15 @@ impl Method {
                 }
                 None => Ok(()),
             },
-            (Mark::Inspect, _) if self.takes_context() || !parts.is_empty() => {
-                refuse("#[inspect] takes `&self` only")
+            (Mark::Inspect | Mark::TerminateBudget, _)
+                if self.takes_context() || !parts.is_empty() =>
+            {
+                refuse(&format!("#[{}] takes `&self` only", self.mark.name()))
             }
-            (Mark::Cast | Mark::Inspect, _)
+            (Mark::TerminateBudget, _) if matches!(self.returns, Returns::Nothing) => {
+                refuse("#[terminate_budget] returns `Option<Duration>`; `None` is without limit")
+            }
+            (Mark::Cast | Mark::Inspect | Mark::TerminateBudget, _)
             | (Mark::Init, [])
             | (Mark::Signal, [_])
             | (Mark::Terminate, [] | [_]) => Ok(()),

@@ -6,13 +6,19 @@ use quote::quote;
 use super::{Block, Handler};
 
 pub(super) fn write(block: &Block) -> TokenStream {
-    let Block { message, visibility, name, .. } = block;
+    let Block { message, message_visibility: visibility, name, .. } = block;
     let variants = block.handlers.iter().map(|handler| variant(block, handler));
     let doc = format!("What a [`{name}`] can be told.");
     let debug = debug(block);
     quote! {
         #[doc = #doc]
         #[allow(dead_code, reason = "messages are part of an interface that need not be used up")]
+        #[allow(
+            private_interfaces,
+            unreachable_pub,
+            rustdoc::private_intra_doc_links,
+            reason = "the message of a `pub` process has to be `pub`, and nobody knows here whether it is one"
+        )]
         #visibility enum #message {
             #(#variants)*
         }

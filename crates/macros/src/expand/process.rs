@@ -11,7 +11,7 @@ pub(super) fn write(block: &Block) -> TokenStream {
     let kinds = block.handlers.iter().map(Handler::kind);
     let message_kind = message_kind(block);
     let handle = handle(block);
-    let hooks = [init(block), signal(block), terminate(block), inspect(block)];
+    let hooks = [init(block), signal(block), terminate(block), budget(block), inspect(block)];
     quote! {
         impl #root::process::Process for #ty {
             type Message = #message;
@@ -88,7 +88,8 @@ fn arm(block: &Block, handler: &Handler) -> TokenStream {
     quote!(#(#cfg)* #ty::#ident { #(#fields),* } => { #body })
 }
 
-/// The call of the user's method, with what it takes under the names used here.
+/// The call of the user's method, with what it takes under the names used here. By path: of `self.name()` the
+/// compiler might take a trait's method of that name, such as one with `&mut self` before the user's with `&self`.
 fn invoke(method: &Method) -> TokenStream {
     let ident = &method.ident;
     let arguments = method.parameters.iter().map(|parameter| match parameter {
@@ -97,7 +98,7 @@ fn invoke(method: &Method) -> TokenStream {
         Parameter::Part(part, _) => part_here(part),
     });
     let wait = method.is_async().then(|| quote!(.await));
-    quote!(self.#ident(#(#arguments),*) #wait)
+    quote!(Self::#ident(self #(, #arguments)*) #wait)
 }
 
 fn part_here(part: &syn::Ident) -> syn::Ident {
@@ -178,6 +179,18 @@ fn terminate(block: &Block) -> Option<TokenStream> {
             #context: &mut #root::process::Context<#ty>,
         ) {
             #call;
+        }
+    })
+}
+
+fn budget(block: &Block) -> Option<TokenStream> {
+    let hook = block.hook(Mark::TerminateBudget)?;
+    let cfg = hook.attributes("cfg");
+    let call = invoke(hook);
+    Some(quote! {
+        #(#cfg)*
+        fn terminate_budget(&self) -> ::core::option::Option<::core::time::Duration> {
+            #call
         }
     })
 }

@@ -69,9 +69,18 @@ fn marks_and_hooks_are_checked() {
     refused("#[inspect] fn look(&mut self) -> String {}", "use `&self`", "look");
     let context = "#[inspect] fn look(&self, c: &mut Context<M>) -> String {}";
     refused(context, "`&self` only", "look");
-    for name in ["init", "handle_signal", "terminate", "inspect"] {
+    let budget = "returns `Option<Duration>`";
+    refused("#[terminate_budget] fn patience(&self) {}", budget, "patience");
+    let option = "Option<Duration> { None }";
+    let method = format!("#[terminate_budget] fn patience(&mut self) -> {option}");
+    refused(&method, "use `&self`", "patience");
+    let method = format!("#[terminate_budget] fn patience(&self, of: u8) -> {option}");
+    refused(&method, "`&self` only", "patience");
+    for name in ["init", "handle_signal", "terminate", "terminate_budget", "inspect"] {
         refused(&format!("fn {name}(&self) {{}}"), "nobody calls this", name);
     }
+    refused("fn handle(&mut self, line: &str) {}", "another name", "handle");
+    refused("fn message_kind(_: &M) -> usize { 0 }", "another name", "message_kind");
 }
 
 #[test]
