@@ -11,15 +11,9 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use crate::world::{closed, command, folder, laborious, root, signal, text};
 
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_foundation"));
-    command.arg("run").args(args).current_dir(root());
-    command
-}
+mod world;
 
 /// Runs the example on a folder.
 fn run(input: &Path, args: &[&str]) -> Output {
@@ -27,31 +21,6 @@ fn run(input: &Path, args: &[&str]) -> Output {
     let mut all = vec!["examples/digest/system.toml", "--input", input];
     all.extend(args);
     command(&all).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    str::from_utf8(bytes).unwrap()
-}
-
-fn folder() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let files: [(&str, &[u8]); 9] = [
-        (".gitignore", b"*.log\nbuild/\n"),
-        (".hidden/secret.txt", b"secret"),
-        ("README.md", b"# Supervisors\n\nSupervisors restart agents.\n"),
-        ("a/one.txt", b"mailbox mailbox mailbox"),
-        ("a/two.txt", b"mailbox mailbox mailbox"),
-        ("build/output.txt", b"generated"),
-        ("debug.log", b"ignored"),
-        ("latin.txt", b"caf\xe9"),
-        ("picture.png", b"\x89PNG\0\0"),
-    ];
-    for (path, content) in files {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-    folder
 }
 
 /// The text of `report` in the output, byte for byte.
@@ -193,11 +162,6 @@ fn started(mut command: Command) -> (Child, BufReader<ChildStderr>) {
     (child, err)
 }
 
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
 fn rest(child: Child, mut err: BufReader<ChildStderr>) -> (Option<i32>, String, String) {
     let mut shown = String::new();
     err.read_to_string(&mut shown).unwrap();
@@ -225,18 +189,6 @@ fn a_signal_stops_in_order_and_says_what_was_finished() {
         assert!(shown.contains("\n  merge     0"), "{shown}");
         assert!(!shown.contains("warning"), "{shown}");
     }
-}
-
-/// Files that each keep an agent busy for long, in an action that nothing can interrupt: one large text under
-/// many names.
-fn laborious() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let first = folder.path().join("0.txt");
-    fs::write(&first, "some words and more \n".repeat(700_000)).unwrap();
-    for number in 1..64 {
-        fs::hard_link(&first, folder.path().join(format!("{number}.txt"))).unwrap();
-    }
-    folder
 }
 
 #[test]
@@ -289,11 +241,6 @@ fn one_signal_never_ends_a_run_at_once() {
 fn a_closed_standard_error_costs_neither_the_report_nor_the_exit_code() {
     let folder = folder();
     let input = folder.path().to_str().unwrap();
-    let closed = || {
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        Stdio::from(writer)
-    };
     let mut sound = command(&["examples/digest/system.toml", "--input", input]);
     let output = sound.stderr(closed()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
