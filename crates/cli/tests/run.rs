@@ -203,20 +203,19 @@ fn work_that_takes_long_does_not_keep_an_interrupted_run() {
     assert!(shown.contains("\n  merge     0"), "{shown}");
 }
 
+/// Both signals are there when the program wakes: sent one after the other, the first one may have ended the run
+/// in order before the second comes, if no agent has begun with its file.
 #[test]
 fn a_second_signal_ends_at_once() {
     let folder = laborious();
     let args = ["examples/digest/system.toml", "--input", folder.path().to_str().unwrap()];
-    let (child, mut err) = started(command(&args));
-    signal(&child, "INT");
-    let mut line = String::new();
-    while !line.starts_with("stopping in order") {
-        line.clear();
-        assert!(err.read_line(&mut line).unwrap() > 0, "it ended before the second signal");
+    let (child, err) = started(command(&args));
+    for name in ["STOP", "INT", "TERM", "CONT"] {
+        signal(&child, name);
     }
-    signal(&child, "INT");
     let (exit, _, shown) = rest(child, err);
-    assert_eq!(exit, Some(130), "{shown}");
+    assert!(matches!(exit, Some(130 | 143)), "{exit:?} {shown}");
+    assert!(shown.contains("stopping in order; once more to end at once\n"), "{shown}");
     assert!(shown.contains("ended at once; nothing was stopped in order"), "{shown}");
 }
 
