@@ -25,7 +25,7 @@ struct Thread {
     /// The process being polled.
     record: Option<Arc<dyn AnyRecord>>,
     /// Reply ports dropped unanswered during this poll and those around it.
-    graveyard: Vec<Arc<dyn Abandoned>>,
+    graveyard: Vec<Box<dyn Abandoned>>,
     /// The panic that is unwinding.
     panic: Option<PanicReport>,
     /// How many [`catch_panic`] this thread is in.
@@ -84,13 +84,13 @@ impl Thread {
 pub(crate) struct Graveyard(Option<Box<Graves>>);
 
 /// Boxed: there are hardly ever any, and a poll returns this.
-struct Graves(Vec<Arc<dyn Abandoned>>);
+struct Graves(Vec<Box<dyn Abandoned>>);
 
 impl Graveyard {
     #[inline]
     pub(crate) fn fail_all(self) {
         if let Some(graves) = self.0 {
-            graves.0.iter().for_each(|port| port.fail());
+            graves.0.into_iter().for_each(|port| port.fail());
         }
     }
 }
@@ -170,17 +170,19 @@ pub(crate) fn pid() -> Option<Pid> {
     THREAD.try_with(|thread| thread.borrow().record.as_ref().map(|record| record.pid())).ok()?
 }
 
-/// Keeps a dropped port until the poll is over; gives it back when no process is being polled.
-pub(crate) fn bury<P: Abandoned + 'static>(port: Arc<P>) -> Option<Arc<P>> {
+/// Keeps a dropped port until the poll is over; fails it at once when no process is being polled.
+pub(crate) fn bury(port: Box<dyn Abandoned>) {
+    let mut port = Some(port);
     let kept = THREAD.try_with(|thread| {
-        let Ok(mut thread) = thread.try_borrow_mut() else { return false };
-        if thread.record.is_none() {
-            return false;
+        let Ok(mut thread) = thread.try_borrow_mut() else { return };
+        if thread.record.is_some() {
+            thread.graveyard.extend(port.take());
         }
-        thread.graveyard.push(Arc::clone(&port) as Arc<dyn Abandoned>);
-        true
     });
-    if matches!(kept, Ok(true)) { None } else { Some(port) }
+    kept.unwrap_or_default();
+    if let Some(port) = port {
+        port.fail();
+    }
 }
 
 /// Takes the report of the panic that just unwound on this thread.

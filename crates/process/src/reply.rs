@@ -8,11 +8,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
+// Without weak counts: the last of the two ends owns the slot by looking, where std's type takes three atomic
+// operations.
+use triomphe::Arc;
 
 use crate::current;
 use crate::deadlock::{self, Shown};
@@ -24,6 +26,15 @@ enum SlotState<T> {
     Dropped,
     /// The caller took the answer or gave up.
     Closed,
+}
+
+impl<T> SlotState<T> {
+    fn into_outcome(self) -> Result<T, NoAnswer> {
+        match self {
+            Self::Answered(value) => Ok(value),
+            _ => Err(NoAnswer),
+        }
+    }
 }
 
 struct SlotInner<T> {
@@ -39,9 +50,9 @@ struct Slot<T> {
 
 impl<T> Slot<T> {
     /// Leaves the waiting state; returns the outcome back when nobody waits any more.
-    fn settle(&self, outcome: SlotState<T>) -> Option<SlotState<T>> {
+    fn settle(slot: Arc<Self>, outcome: SlotState<T>) -> Option<SlotState<T>> {
         let (waker, caller) = {
-            let mut inner = self.inner.lock();
+            let mut inner = slot.inner.lock();
             if !matches!(inner.state, SlotState::Waiting) {
                 return Some(outcome);
             }
@@ -56,6 +67,8 @@ impl<T> Slot<T> {
             }
             (inner.waker.take(), caller)
         };
+        // Before the caller wakes: it then has the slot for itself.
+        drop(slot);
         drop(caller);
         if let Some(waker) = waker {
             current::wake(waker);
@@ -65,13 +78,16 @@ impl<T> Slot<T> {
 }
 
 /// A port that was dropped unanswered and whose caller has not been told yet.
-pub(crate) trait Abandoned: Send + Sync {
-    fn fail(&self);
+pub(crate) trait Abandoned: Send {
+    fn fail(self: Box<Self>);
 }
 
-impl<T: Send> Abandoned for Slot<T> {
-    fn fail(&self) {
-        drop(self.settle(SlotState::Dropped));
+/// The slot of such a port.
+struct Unanswered<T>(Arc<Slot<T>>);
+
+impl<T: Send> Abandoned for Unanswered<T> {
+    fn fail(self: Box<Self>) {
+        drop(Slot::settle(self.0, SlotState::Dropped));
     }
 }
 
@@ -86,10 +102,13 @@ pub struct Reply<T: Send + 'static> {
 
 /// The caller's end.
 pub(crate) struct Answer<T: Send + 'static> {
-    slot: Arc<Slot<T>>,
-    /// The outcome was taken.
-    taken: bool,
+    /// None once the outcome was taken.
+    slot: Option<Arc<Slot<T>>>,
 }
+
+// Neither pins what it carries.
+impl<T: Send + 'static> Unpin for Reply<T> {}
+impl<T: Send + 'static> Unpin for Answer<T> {}
 
 /// The port was dropped unanswered.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,7 +123,7 @@ pub(crate) fn channel_waking<T: Send + 'static>(waker: Option<Waker>) -> (Reply<
     let slot = Arc::new(Slot {
         inner: Mutex::new(SlotInner { state: SlotState::Waiting, waker, caller: None }),
     });
-    (Reply { slot: Some(Arc::clone(&slot)) }, Answer { slot, taken: false })
+    (Reply { slot: Some(Arc::clone(&slot)) }, Answer { slot: Some(slot) })
 }
 
 impl<T: Send + 'static> Reply<T> {
@@ -121,7 +140,7 @@ impl<T: Send + 'static> Reply<T> {
     /// cancelled).
     pub fn try_send(mut self, value: T) -> Result<(), T> {
         let Some(slot) = self.slot.take() else { return Err(value) };
-        match slot.settle(SlotState::Answered(value)) {
+        match Slot::settle(slot, SlotState::Answered(value)) {
             Some(SlotState::Answered(value)) => Err(value),
             _ => Ok(()),
         }
@@ -135,10 +154,8 @@ impl<T: Send + 'static> Reply<T> {
 
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take()
-            && let Some(slot) = current::bury(slot)
-        {
-            slot.fail();
+        if let Some(slot) = self.slot.take() {
+            current::bury(Box::new(Unanswered(slot)));
         }
     }
 }
@@ -153,7 +170,8 @@ impl<T: Send + 'static> Answer<T> {
     /// Enters the wait that the answer is to hide, or takes it back. Returns false, and hides it, when the
     /// answer is already there.
     pub(crate) fn enlist(&self, shown: Option<Shown>) -> bool {
-        let mut inner = self.slot.inner.lock();
+        let Some(slot) = &self.slot else { return false };
+        let mut inner = slot.inner.lock();
         let waits = matches!(inner.state, SlotState::Waiting);
         let before = deadlock::enter(&mut inner.caller, shown);
         let over = if waits { None } else { deadlock::enter(&mut inner.caller, None) };
@@ -168,30 +186,41 @@ impl<T: Send + 'static> Future for Answer<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let mut inner = this.slot.inner.lock();
-        if matches!(inner.state, SlotState::Waiting) {
-            let stale = match &inner.waker {
-                Some(kept) if kept.will_wake(cx.waker()) => None,
-                _ => inner.waker.replace(cx.waker().clone()),
-            };
-            drop(inner);
-            drop(stale);
-            return Poll::Pending;
+        let Some(slot) = this.slot.take() else { return Poll::Ready(Err(NoAnswer)) };
+        match Arc::try_unwrap(slot) {
+            Ok(slot) => Poll::Ready(slot.inner.into_inner().state.into_outcome()),
+            Err(slot) => this.poll_shared(slot, cx),
         }
-        this.taken = true;
-        match std::mem::replace(&mut inner.state, SlotState::Closed) {
-            SlotState::Answered(value) => Poll::Ready(Ok(value)),
-            _ => Poll::Ready(Err(NoAnswer)),
+    }
+}
+
+impl<T: Send + 'static> Answer<T> {
+    /// While the other end has the slot too.
+    fn poll_shared(
+        &mut self,
+        slot: Arc<Slot<T>>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<T, NoAnswer>> {
+        let mut inner = slot.inner.lock();
+        if !matches!(inner.state, SlotState::Waiting) {
+            let state = std::mem::replace(&mut inner.state, SlotState::Closed);
+            return Poll::Ready(state.into_outcome());
         }
+        let stale = match &inner.waker {
+            Some(kept) if kept.will_wake(cx.waker()) => None,
+            _ => inner.waker.replace(cx.waker().clone()),
+        };
+        drop(inner);
+        drop(stale);
+        self.slot = Some(slot);
+        Poll::Pending
     }
 }
 
 impl<T: Send + 'static> Drop for Answer<T> {
     fn drop(&mut self) {
-        if self.taken {
-            return;
-        }
-        let mut inner = self.slot.inner.lock();
+        let Some(slot) = self.slot.take() else { return };
+        let mut inner = slot.inner.lock();
         let state = std::mem::replace(&mut inner.state, SlotState::Closed);
         let (waker, caller) = (inner.waker.take(), inner.caller.take());
         let hidden = caller.as_ref().is_some_and(Shown::hide);
