@@ -116,6 +116,10 @@ pub struct Context<M: Send + 'static> {
     counts: bool,
     /// A trace or an acknowledgement wants each step.
     watched: bool,
+    /// The process has slept, and handled since then only messages that came one by one.
+    sparse: bool,
+    /// It was parked together with the newest message.
+    early: bool,
     /// Messages handled when waiting senders were last let in, wrapping.
     granted_at: u32,
     extras: Option<Box<Extras<M>>>,
@@ -131,6 +135,8 @@ impl<M: Send + 'static> Context<M> {
             budget: BUDGET,
             counts: false,
             watched: false,
+            sparse: false,
+            early: false,
             granted_at: 0,
             extras,
         }
@@ -439,14 +445,24 @@ impl<M: Send + 'static> Context<M> {
                 self.counts = true;
                 return Poll::Ready(Ok(Next::Message(message)));
             }
-            match self.record.take(&mut self.batch, cx.waker()) {
+            if std::mem::take(&mut self.early) {
+                self.sparse = self.record.is_parked();
+                if self.sparse {
+                    self.budget = BUDGET;
+                    return Poll::Pending;
+                }
+            }
+            match self.record.take(&mut self.batch, cx.waker(), self.sparse) {
                 Taken::Message(message) => {
+                    self.sparse &= self.batch.is_empty();
+                    self.early = self.sparse;
                     self.budget -= 1;
                     self.counts = true;
                     return Poll::Ready(Ok(Next::Message(message)));
                 }
                 Taken::Other => {}
                 Taken::Sleep => {
+                    self.sparse = true;
                     self.budget = BUDGET;
                     return Poll::Pending;
                 }

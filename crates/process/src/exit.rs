@@ -97,7 +97,7 @@ impl ExitGuard {
     /// Forgets a process that was never polled, as if the guard were made by its first poll. For
     /// the planted fault of that name.
     pub(crate) fn disarm_unless_running(&mut self) {
-        let polled = |record: &Arc<dyn AnyRecord>| record.own().was_polled();
+        let polled = |record: &Arc<dyn AnyRecord>| record.was_polled();
         if !self.record.as_ref().is_some_and(polled) {
             self.record = None;
         }

@@ -152,7 +152,7 @@ fn join(threads: Vec<thread::JoinHandle<()>>) {
 fn drain(record: &Record<u64>, waker: &Waker) -> Vec<u64> {
     let (mut messages, mut batch) = (Vec::new(), VecDeque::new());
     loop {
-        match record.take(&mut batch, waker) {
+        match record.take(&mut batch, waker, false) {
             Taken::Message(first) => {
                 messages.push(first);
                 messages.extend(batch.drain(..));
@@ -219,7 +219,7 @@ pub fn waiter_grant_and_cancel() {
     let consumer = thread::spawn(move || {
         let (_, waker) = Alarm::new();
         let mut batch = VecDeque::new();
-        assert!(matches!(record.take(&mut batch, &waker), Taken::Message(0)));
+        assert!(matches!(record.take(&mut batch, &waker, false), Taken::Message(0)));
         // The handler returns, and the loop looks for waiting senders.
         record.own().handled.store(1, Ordering::Release);
         record.grant_room();
@@ -490,7 +490,7 @@ pub fn answer_and_wait() {
     let serving = thread::spawn(move || {
         let (_, waker) = Alarm::new();
         let mut batch = VecDeque::new();
-        if let Taken::Message(port) = record.take(&mut batch, &waker) {
+        if let Taken::Message(port) = record.take(&mut batch, &waker, false) {
             port.send(7);
         }
     });
@@ -520,7 +520,7 @@ pub fn answer_and_second_wait() {
     let me = Arc::clone(&caller.record) as Arc<dyn AnyRecord>;
     let closing = thread::spawn(move || {
         let (_, waker) = Alarm::new();
-        if let Taken::Message(port) = first.record.take(&mut VecDeque::new(), &waker) {
+        if let Taken::Message(port) = first.record.take(&mut VecDeque::new(), &waker, false) {
             port.send(7);
         }
         let process = second.record as Arc<dyn AnyRecord>;
@@ -562,19 +562,76 @@ pub fn grant_and_wait() {
 
 /// A process that goes to sleep while it is killed is woken or does not sleep.
 pub fn kill_and_sleep() {
-    for in_handler in [false, true] {
+    for place in ["mailbox", "handler", "handler of a message it was parked with"] {
         let rig = Rig::new();
         let body = rig.body::<u64>(64);
+        let (alarm, waker) = Alarm::new();
+        let _context = place.contains("parked").then(|| parked_early(&body, &waker));
         let (system, pid) = (rig.system.clone(), body.pid());
         let killing = thread::spawn(move || assert!(system.kill(pid)));
-        let (alarm, waker) = Alarm::new();
-        let sleeps = if in_handler {
-            body.record.sleep_in_handler(&waker)
+        let sleeps = if place == "mailbox" {
+            matches!(body.record.take(&mut VecDeque::new(), &waker, false), Taken::Sleep)
         } else {
-            matches!(body.record.take(&mut VecDeque::new(), &waker), Taken::Sleep)
+            body.record.sleep_in_handler(&waker)
         };
         join(vec![killing]);
-        assert!(!sleeps || alarm.rang(), "asleep and killed, in a handler: {in_handler}");
+        assert!(!sleeps || alarm.rang(), "asleep and killed, in the {place}");
+    }
+}
+
+/// The context of a process that handles a message with which it was parked.
+fn parked_early(body: &Body<u64>, waker: &Waker) -> Context<u64> {
+    let mut context = body.context();
+    let (_, asleep) = Alarm::new();
+    assert!(context.poll_next(&mut TaskContext::from_waker(&asleep)).is_pending());
+    assert!(body.record.try_push(0).is_ok(), "there is room");
+    let taken = context.poll_next(&mut TaskContext::from_waker(waker));
+    assert!(matches!(taken, Poll::Ready(Ok(Next::Message(0)))));
+    assert!(body.record.is_parked(), "messages come one by one");
+    context
+}
+
+/// What comes while a process handles a message with which it was parked is seen, or wakes it.
+pub fn news_for_the_parked() {
+    tell_the_parked(&["message", "kill"]);
+}
+
+/// So does a wait for what the process may have done already, though nothing comes with it.
+pub fn wait_for_the_parked() {
+    tell_the_parked(&["acknowledgement", "room"]);
+}
+
+fn tell_the_parked(all: &[&'static str]) {
+    for &news in all {
+        let rig = Rig::new();
+        let body = rig.body::<u64>(if news == "room" { 1 } else { 64 });
+        let (alarm, waker) = Alarm::new();
+        let mut context = parked_early(&body, &waker);
+        let (system, pid, address) = (rig.system.clone(), body.pid(), body.address());
+        let record = Arc::clone(&body.record);
+        let telling = thread::spawn(move || -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+            match news {
+                "message" => assert!(address.try_send(1).is_ok(), "there is room"),
+                "kill" => assert!(system.kill(pid)),
+                "room" => {
+                    let sent = async move { address.send_until(1, Deadline::NEVER).await };
+                    let mut sent = Box::pin(async { sent.await.expect("it lives") });
+                    let (_, waker) = Alarm::new();
+                    let waits = poll(sent.as_mut(), &waker).is_pending();
+                    return waits.then_some(sent as _);
+                }
+                _ => {
+                    let answer = watch::acknowledge(&*record).expect("it lives");
+                    return Some(Box::pin(async { answer.await.expect("it lives") }));
+                }
+            }
+            None
+        });
+        context.done();
+        let seen = context.poll_next(&mut TaskContext::from_waker(&waker)).is_ready();
+        let waits = telling.join().expect("the thread has not panicked");
+        let served = waits.map_or(seen, |mut waits| poll(waits.as_mut(), &waker).is_ready());
+        assert!(served || alarm.rang(), "asleep beside a {news}");
     }
 }
 

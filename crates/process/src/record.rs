@@ -79,8 +79,6 @@ pub(crate) struct OwnLine {
     pub(crate) state: AtomicU32,
     /// Index of the current message's kind, for watchdog and introspection.
     pub(crate) kind: AtomicU32,
-    /// The process sleeps on its mailbox, so its waker is in place. Only its own thread uses it.
-    parked: AtomicBool,
     /// User messages whose handler has returned. Release here pairs with Acquire in
     /// [`Control::has_room`].
     pub(crate) handled: AtomicU64,
@@ -140,8 +138,6 @@ pub(crate) struct Control {
     reserved: u32,
     pub(crate) accepted: u64,
     handled_seen: u64,
-    /// Set while the process sleeps on its empty mailbox: the next message wakes it.
-    parked: bool,
     /// Somebody waits for room.
     crowded: bool,
     pub(crate) waker: Option<Waker>,
@@ -186,16 +182,6 @@ impl Control {
     fn can_grant(&mut self, own: &OwnLine) -> bool {
         self.crowded && self.has_room(own)
     }
-
-    /// Takes the waker if the process sleeps on its mailbox.
-    fn unpark(&mut self) -> Option<Waker> {
-        if self.parked {
-            self.parked = false;
-            self.waker.take()
-        } else {
-            None
-        }
-    }
 }
 
 /// Everything under the record's lock.
@@ -208,9 +194,41 @@ struct Lanes<M> {
 #[repr(C)]
 pub(crate) struct Record<M> {
     lanes: Mutex<Lanes<M>>,
+    parked: Parked,
     /// Read only, and over a cache line long: it keeps the two others apart.
     identity: Identity,
     own: OwnLine,
+}
+
+/// Whether the process sleeps on its empty mailbox, or is about to: its waker is in place, and whoever
+/// gives it something to do takes the waker and clears this. Changed under the lock. The process
+/// reads it without: a true that is no longer so is harmless, since the waker is on its way then.
+#[derive(Default)]
+pub(crate) struct Parked(AtomicBool);
+
+impl Parked {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// As [`Parked::unpark`], for those who ask for something that may have happened already: the process
+    /// looks for them before it sleeps, unless it is parked.
+    pub(crate) fn remind(&self, control: &mut Control) -> Option<Waker> {
+        if fault::planted("parked_unreminded") { None } else { self.unpark(control) }
+    }
+
+    /// Takes the waker if the process is parked. Under the lock.
+    pub(crate) fn unpark(&self, control: &mut Control) -> Option<Waker> {
+        if !self.is_set() {
+            return None;
+        }
+        self.0.store(false, Ordering::Relaxed);
+        control.waker.take()
+    }
 }
 
 /// Why a message was not accepted, with the message.
@@ -240,6 +258,7 @@ pub(crate) enum Taken<M> {
 pub(crate) trait AnyRecord: Send + Sync {
     fn identity(&self) -> &Identity;
     fn own(&self) -> &OwnLine;
+    fn parked(&self) -> &Parked;
     /// Runs `f` under the record's lock. `f` is ours, short, and calls nothing.
     fn with_control(&self, f: &mut dyn FnMut(&mut Control));
     /// Queues a system message unless it is an order and `orders_max` of them wait, and wakes the process.
@@ -284,6 +303,11 @@ impl dyn AnyRecord + '_ {
         self.push(message, ORDERS_MAX)
     }
 
+    /// Whether the process has run at all: it has slept or handled something since its spawn.
+    pub(crate) fn was_polled(&self) -> bool {
+        self.parked().is_set() || self.own().handled.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
         if self.own().state.load(Ordering::Acquire) & state::DEAD == 0 {
             return None;
@@ -297,10 +321,8 @@ impl dyn AnyRecord + '_ {
         if before & (state::KILL | state::DEAD) != 0 {
             return;
         }
-        let waker = self.locked(|control| {
-            control.parked = false;
-            control.waker.take()
-        });
+        let waker =
+            self.locked(|control| self.parked().unpark(control).or_else(|| control.waker.take()));
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -310,13 +332,6 @@ impl dyn AnyRecord + '_ {
     pub(crate) fn depth(&self) -> u64 {
         let accepted = self.locked(|control| control.accepted);
         accepted.saturating_sub(self.own().handled.load(Ordering::Relaxed))
-    }
-}
-
-impl OwnLine {
-    /// Whether the process has run at all: it has slept or handled something since its spawn.
-    pub(crate) fn was_polled(&self) -> bool {
-        self.parked.load(Ordering::Relaxed) || self.handled.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -331,7 +346,6 @@ impl<M: Send + 'static> Record<M> {
                     reserved: 0,
                     accepted: 0,
                     handled_seen: 0,
-                    parked: false,
                     crowded: false,
                     waker: None,
                     links,
@@ -339,10 +353,10 @@ impl<M: Send + 'static> Record<M> {
                 },
                 user: Lane::default(),
             }),
+            parked: Parked::default(),
             own: OwnLine {
                 state: AtomicU32::new(0),
                 kind: AtomicU32::new(NO_KIND),
-                parked: AtomicBool::new(false),
                 handled: AtomicU64::new(0),
                 waiting_on: AtomicU64::new(0),
                 busy_samples: AtomicU32::new(0),
@@ -364,7 +378,7 @@ impl<M: Send + 'static> Record<M> {
             if !control.has_room(&self.own) || (control.crowded && !overtakes) {
                 return Err(Refusal::Full(message));
             }
-            Self::accept(&mut lanes, message)
+            self.accept(&mut lanes, message)
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -372,21 +386,30 @@ impl<M: Send + 'static> Record<M> {
         Ok(())
     }
 
-    fn accept(lanes: &mut Lanes<M>, message: M) -> Option<Waker> {
+    fn accept(&self, lanes: &mut Lanes<M>, message: M) -> Option<Waker> {
         lanes.user.push(message);
         lanes.control.accepted += 1;
-        lanes.control.unpark()
+        self.parked.unpark(&mut lanes.control)
     }
 
     /// Takes the oldest message, and the rest into the consumer's empty `batch`, or puts the
     /// consumer to sleep. Before sleeping both buffers are freed: an idle mailbox owns no heap.
+    ///
+    /// A consumer that expects no second message, `sparse`, is parked together with the only one; see
+    /// [`Record::is_parked`].
     #[inline]
-    pub(crate) fn take(&self, batch: &mut VecDeque<M>, waker: &Waker) -> Taken<M> {
+    pub(crate) fn take(&self, batch: &mut VecDeque<M>, waker: &Waker, sparse: bool) -> Taken<M> {
         debug_assert!(batch.is_empty());
         let stale;
         {
             let mut lanes = self.lanes.lock();
             if let Some(message) = lanes.user.drain_into(batch) {
+                // Requests made before this lock are attended to before it sleeps; see below.
+                if sparse && batch.is_empty() && self.own.state.load(Ordering::Acquire) == 0 {
+                    stale = self.park(&mut lanes.control, waker);
+                    drop(lanes);
+                    drop(stale);
+                }
                 return Taken::Message(message);
             }
             // Requests are made under this lock or wake us, so none is slept through.
@@ -424,9 +447,15 @@ impl<M: Send + 'static> Record<M> {
 
     /// Puts the consumer to sleep until somebody unparks it. Under the lock.
     fn park(&self, control: &mut Control, waker: &Waker) -> Option<Waker> {
-        control.parked = true;
-        self.own.parked.store(true, Ordering::Relaxed);
+        self.parked.set();
         Self::keep_waker(control, waker)
+    }
+
+    /// Whether nothing has come since the consumer was parked. Then it may sleep without another look:
+    /// whatever comes wakes it, also what asks for something that has happened meanwhile.
+    #[inline]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.is_set()
     }
 
     /// Sleeps for system messages only: the process is suspended.
@@ -510,13 +539,16 @@ impl<M: Send + 'static> AnyRecord for Record<M> {
         &self.own
     }
 
+    fn parked(&self) -> &Parked {
+        &self.parked
+    }
+
     fn with_control(&self, f: &mut dyn FnMut(&mut Control)) {
         f(&mut self.lanes.lock().control);
     }
 
     fn sleep_in_handler(&self, waker: &Waker) -> bool {
-        if self.own.parked.load(Ordering::Relaxed) {
-            self.own.parked.store(false, Ordering::Relaxed);
+        if self.parked.is_set() {
             return true;
         }
         let (stale, grant, owes);
@@ -579,7 +611,7 @@ impl<M: Send + 'static> AnyRecord for Record<M> {
                 rare.stamped.push((accepted, message));
             }
             self.own.state.fetch_or(state::SYSTEM, Ordering::Release);
-            control.unpark()
+            self.parked.unpark(control)
         };
         if let Some(waker) = waker {
             waker.wake();

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::Ordering;
@@ -121,11 +122,17 @@ pub(crate) fn acknowledge(record: &dyn AnyRecord) -> Option<Answer<()>> {
         }
         record.own().state.fetch_or(state::WATCHED, Ordering::AcqRel);
         control.rare().acknowledgements.extend(port.take().map(|port| (upto, port)));
-        Asked::Waiting
+        // What is asked for may have happened since the look at the count, and the process be about to sleep.
+        Asked::Waiting(record.parked().remind(control))
     };
     match record.locked(ask) {
         Asked::Dead => None,
-        Asked::Waiting => Some(answer),
+        Asked::Waiting(process) => {
+            if let Some(process) = process {
+                process.wake();
+            }
+            Some(answer)
+        }
         Asked::Done => {
             if let Some(port) = port {
                 port.send(());
@@ -138,7 +145,8 @@ pub(crate) fn acknowledge(record: &dyn AnyRecord) -> Option<Answer<()>> {
 enum Asked {
     Dead,
     Done,
-    Waiting,
+    /// The waker of the process, if it is parked.
+    Waiting(Option<Waker>),
 }
 
 /// Called by the process: `handled` messages are done.

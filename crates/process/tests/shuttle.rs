@@ -116,6 +116,18 @@ fn kill_and_sleep() {
 
 /// Guarantee L1
 #[test]
+fn news_for_the_parked() {
+    model::check(model::news_for_the_parked);
+}
+
+/// Guarantee L1
+#[test]
+fn wait_for_the_parked() {
+    model::check(model::wait_for_the_parked);
+}
+
+/// Guarantee L1
+#[test]
 fn acknowledge_and_sleep() {
     model::check(model::acknowledge_and_sleep);
 }

@@ -68,8 +68,13 @@ impl<M: Send + 'static> Record<M> {
         control.crowded = true;
         *ticket = Some(place);
         // No room at this moment, read under the lock: the process makes some only by handling a
-        // message, and takes this lock before it sleeps, so it will see us.
+        // message, and before it sleeps it takes this lock, so it will see us, or it is parked already.
         self.own.state.fetch_or(state::WAITERS, Ordering::Release);
+        let process = self.parked.remind(control);
+        drop(lanes);
+        if let Some(process) = process {
+            process.wake();
+        }
         Room::Waiting
     }
 
@@ -130,7 +135,7 @@ impl<M: Send + 'static> Record<M> {
                 return Err(message);
             }
             lanes.control.reserved = lanes.control.reserved.saturating_sub(1);
-            Self::accept(&mut lanes, message)
+            self.accept(&mut lanes, message)
         };
         if let Some(waker) = waker {
             waker.wake();
