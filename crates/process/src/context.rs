@@ -107,6 +107,17 @@ impl fmt::Display for LimitReached {
     }
 }
 
+/// How messages come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Faster than they are handled, or not known yet.
+    Dense,
+    /// One by one, with a sleep before the next.
+    Sparse,
+    /// So, and the process was parked together with the one that it handles.
+    Parked,
+}
+
 /// The process's view of itself and its system, given to every handler.
 pub struct Context<M: Send + 'static> {
     record: Arc<Record<M>>,
@@ -116,10 +127,7 @@ pub struct Context<M: Send + 'static> {
     counts: bool,
     /// A trace or an acknowledgement wants each step.
     watched: bool,
-    /// The process has slept, and handled since then only messages that came one by one.
-    sparse: bool,
-    /// It was parked together with the newest message.
-    early: bool,
+    pace: Pace,
     /// Messages handled when waiting senders were last let in, wrapping.
     granted_at: u32,
     extras: Option<Box<Extras<M>>>,
@@ -135,8 +143,7 @@ impl<M: Send + 'static> Context<M> {
             budget: BUDGET,
             counts: false,
             watched: false,
-            sparse: false,
-            early: false,
+            pace: Pace::Dense,
             granted_at: 0,
             extras,
         }
@@ -445,24 +452,26 @@ impl<M: Send + 'static> Context<M> {
                 self.counts = true;
                 return Poll::Ready(Ok(Next::Message(message)));
             }
-            if std::mem::take(&mut self.early) {
-                self.sparse = self.record.is_parked();
-                if self.sparse {
+            if self.pace == Pace::Parked {
+                if self.record.is_parked() {
+                    self.pace = Pace::Sparse;
                     self.budget = BUDGET;
                     return Poll::Pending;
                 }
+                self.pace = Pace::Dense;
             }
-            match self.record.take(&mut self.batch, cx.waker(), self.sparse) {
+            let sparse = self.pace == Pace::Sparse;
+            match self.record.take(&mut self.batch, cx.waker(), sparse) {
                 Taken::Message(message) => {
-                    self.sparse &= self.batch.is_empty();
-                    self.early = self.sparse;
+                    let alone = sparse && self.batch.is_empty();
+                    self.pace = if alone { Pace::Parked } else { Pace::Dense };
                     self.budget -= 1;
                     self.counts = true;
                     return Poll::Ready(Ok(Next::Message(message)));
                 }
                 Taken::Other => {}
                 Taken::Sleep => {
-                    self.sparse = true;
+                    self.pace = Pace::Sparse;
                     self.budget = BUDGET;
                     return Poll::Pending;
                 }

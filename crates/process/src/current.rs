@@ -90,7 +90,7 @@ impl Graveyard {
     #[inline]
     pub(crate) fn fail_all(self) {
         if let Some(graves) = self.0 {
-            graves.0.into_iter().for_each(|port| port.fail());
+            graves.0.into_iter().for_each(Abandoned::fail);
         }
     }
 }
