@@ -329,11 +329,11 @@ impl Pool {
 
     /// Notes the process of a task. Returns false when the task must not run: it has ended, or the
     /// pool was closed since.
-    pub(super) fn spawned(&self, number: u64, pid: Pid, owner: &Owner) -> bool {
+    pub(super) fn spawned(&self, number: u64, pid: Pid, owner: Pid) -> bool {
         let mut state = self.state.lock();
         let Some(task) = state.tasks.get_mut(&number) else { return false };
         *task = Some(pid);
-        state.owner.as_ref().is_some_and(|now| now.pid == owner.pid)
+        state.owner.as_ref().is_some_and(|now| now.pid == owner)
     }
 
     /// Counts the outcome of a task that ran or waited.

@@ -182,7 +182,7 @@ where
     }
     let control = Arc::clone(&work.finish.control);
     let label = Arc::clone(&work.options.label);
-    let task = Task { slot: Some(slot), work: Some(work) };
+    let task = Task { owner: owner.pid, slot: Some(slot), work: Some(work) };
     // A task that is not spawned is dropped with its `Finish`, which says Cancelled.
     let Ok(address) = owner.system.process(task).label(label).parent(owner.pid).mailbox(1).spawn()
     else {
@@ -190,13 +190,15 @@ where
     };
     let pid = address.pid();
     let wanted = control.spawned(&owner.system, pid);
-    if !control.pool.spawned(control.number, pid, owner) || !wanted {
+    if !control.pool.spawned(control.number, pid, owner.pid) || !wanted {
         owner.system.kill(pid);
     }
 }
 
 /// The process of a task. It does its work in `init` and is told nothing.
 struct Task<B, T, E> {
+    /// The keeper when the task got its place.
+    owner: Pid,
     // Dropped before `work`, whose `Finish` tells the outcome.
     slot: Option<Arc<Slot>>,
     work: Option<Work<B, T, E>>,
@@ -217,6 +219,12 @@ where
         let (Some(work), Some(slot)) = (self.work.take(), self.slot.take()) else {
             return Err(ExitReason::Normal);
         };
+        // Here and not only by whoever spawned it, who may come to it later than this process to its
+        // work: the keeper has ended meanwhile, or knows of this process now and waits for it.
+        let control = &work.finish.control;
+        if !control.pool.spawned(control.number, context.pid(), self.owner) {
+            return Err(ExitReason::Normal);
+        }
         let system = context.system().clone();
         let outcome = Arc::clone(&work.finish.outcome);
         // The hook runs when the future is dropped and the process not Dead yet, also after a
@@ -237,3 +245,6 @@ where
         match message {}
     }
 }
+
+#[cfg(test)]
+mod tests;
