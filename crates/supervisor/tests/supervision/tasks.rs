@@ -1,5 +1,6 @@
 //! Task supervisors: limits, outcomes, batches, and that nothing is left.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -450,6 +451,57 @@ fn a_batch_ends_at_its_deadline() {
         assert!(items[ok + 2..].iter().all(|item| item.outcome == TaskOutcome::TimedOut));
         check_at_rest(&tasks);
     });
+}
+
+/// After its deadline a batch used to go on taking items of an endless iterator, each of which had timed out.
+#[test]
+fn an_endless_batch_ends_at_its_deadline() {
+    sim_seeds(0..10, |env, seed| async move {
+        let (system, tasks) = open(&env, 2, 0).await;
+        let options = BatchOptions::default()
+            .max_concurrency(2)
+            .ordered(seed % 2 == 0)
+            .deadline(system.deadline(Duration::from_millis(25)));
+        // In truth it ends, so that this test does too; but it does not say so.
+        let mut left = 1000;
+        let endless = std::iter::from_fn(move || {
+            left -= 1;
+            (left > 0).then_some(())
+        });
+        let env2 = env.clone();
+        let batch = tasks.batch(endless, options, move |(), _| {
+            let env = env2.clone();
+            async move {
+                pause(&env, 10).await;
+                Ok::<_, ()>(())
+            }
+        });
+        let items = batch.collect().await;
+        assert!(items.len() <= 12, "{}", items.len());
+        let ok = items.iter().filter(|item| item.outcome.is_ok()).count();
+        assert!(ok >= 1 && ok < items.len(), "the last ones have timed out: {items:?}");
+        check_at_rest(&tasks);
+    });
+}
+
+/// A batch on a closed pool used to cancel item after item within one poll of its reader, whose thread never
+/// came to opening the pool again.
+#[test]
+fn a_batch_on_a_closed_pool_gives_way_after_each_item() {
+    for ordered in [true, false] {
+        let tasks = TaskSupervisor::new(TaskLimits::default());
+        let options = BatchOptions::default().max_concurrency(2).ordered(ordered);
+        let mut batch = tasks.batch(0..100_u64, options, |n, _| async move { Ok::<_, ()>(n) });
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut told = 0;
+        for gave_way in [false, true, false, true] {
+            let mut next = std::pin::pin!(batch.next());
+            let polled = next.as_mut().poll(&mut cx);
+            assert_eq!(polled.is_pending(), gave_way, "item {told}, ordered: {ordered}");
+            told += u64::from(polled.is_ready());
+        }
+        assert_eq!(told, 2);
+    }
 }
 
 /// Guarantee R4
