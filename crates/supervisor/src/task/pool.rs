@@ -166,7 +166,7 @@ impl Drop for Pumping<'_> {
 
 impl State {
     fn has_room(&self, limits: TaskLimits) -> bool {
-        if fault::planted("max_children_off_by_one") {
+        if fault::planted("task_place_off_by_one") {
             return self.stats.running <= limits.max_children;
         }
         self.stats.running < limits.max_children
