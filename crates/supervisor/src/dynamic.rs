@@ -31,6 +31,7 @@ use crate::role::Absence;
 use crate::shutdown;
 use crate::spec::{ChildSpec, Shutdown};
 use crate::supervisor::{AUDIT_MAX, ChildCounts, ChildInfo, ChildState};
+use crate::table::Table;
 
 use self::reference::Request;
 pub use self::reference::{DynamicMessage, DynamicRef};
@@ -55,12 +56,11 @@ pub struct DynamicSupervisor {
     backoff: Backoff,
     intensity: Intensity,
     audit: Audit,
-    children: BTreeMap<u64, Child>,
+    children: Table<Child>,
     /// The newest process of each child, also while it waits for its restart.
     by_pid: BTreeMap<Pid, u64>,
     /// Whom a dead child has left behind and is waited for, by the child.
     remnants: BTreeMap<Pid, u64>,
-    next: u64,
     offspring: Offspring,
     /// Where it notes whom it kills when it is killed.
     lineage: Lineage,
@@ -105,10 +105,9 @@ impl DynamicSupervisor {
             backoff: Backoff::default(),
             intensity: Intensity::default(),
             audit: Audit::new(AUDIT_MAX),
-            children: BTreeMap::new(),
+            children: Table::default(),
             by_pid: BTreeMap::new(),
             remnants: BTreeMap::new(),
-            next: 0,
             offspring: Offspring::default(),
             lineage: Lineage::default(),
             alarms: Alarms::default(),
@@ -169,6 +168,12 @@ impl DynamicSupervisor {
         Ok(DynamicRef::from(address))
     }
 
+    /// The work done for its children, as far as it could grow with their number.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> [crate::steps::Steps; 2] {
+        [self.children.steps(), self.intensity.steps()]
+    }
+
     fn has_room(&self) -> bool {
         if fault::planted("max_children_off_by_one") {
             return self.children.len() <= self.max_children;
@@ -191,8 +196,7 @@ impl DynamicSupervisor {
             return reply.send(Err(SupervisorError::Full { max_children: self.max_children }));
         }
         spec.role().adopt(context.system());
-        let key = self.next;
-        self.next += 1;
+        let key = self.children.next_key();
         self.offspring.expect(key, spec.starter.shared_role());
         match self.spawn(key, &spec, Some(reply), context) {
             Ok(spawned) => {
@@ -266,14 +270,15 @@ impl DynamicSupervisor {
         reply: Reply<Result<(), SupervisorError>>,
         context: &Context<DynamicMessage>,
     ) {
-        let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
+        let found =
+            self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(*key)?)));
         let Some((key, child)) = found else {
             let child = Arc::from(pid.to_string());
             return reply.send(Err(SupervisorError::NotFound { child }));
         };
         if let State::Waiting(alarm) = child.state {
             self.alarms.remove(alarm);
-            self.forget(key, ExitReason::SHUTDOWN);
+            self.forget(key, Absence::Stopped(ExitReason::SHUTDOWN));
             return reply.send(Ok(()));
         }
         if let Some(waiters) = &mut child.stopping {
@@ -305,11 +310,11 @@ impl DynamicSupervisor {
     }
 
     /// Removes a child that has no process.
-    fn forget(&mut self, key: u64, reason: ExitReason) {
+    fn forget(&mut self, key: u64, absence: Absence) {
         self.offspring.forget(key);
-        let Some(child) = self.children.remove(&key) else { return };
+        let Some(child) = self.children.remove(key) else { return };
         self.by_pid.remove(&child.pid);
-        child.spec.role().down(Absence::Stopped(reason));
+        child.spec.role().down(absence);
         for waiter in child.stopping.into_iter().flatten() {
             waiter.send(Ok(()));
         }
@@ -324,7 +329,8 @@ impl DynamicSupervisor {
         if let Some(key) = self.remnants.remove(&pid) {
             return self.subtree_down(key, context);
         }
-        let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
+        let found =
+            self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(*key)?)));
         let Some((key, child)) = found else { return Ok(()) };
         let State::Running(spawned) = &child.state else { return Ok(()) };
         if child.ended.is_some() {
@@ -345,7 +351,7 @@ impl DynamicSupervisor {
             self.remnants.insert(pid, key);
             return Ok(());
         }
-        let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
+        let Some(child) = self.children.get_mut(key) else { return Ok(()) };
         let State::Running(spawned) = &child.state else { return Ok(()) };
         let Some(reason) = child.ended.take() else { return Ok(()) };
         let started = spawned.started.is_done();
@@ -356,7 +362,7 @@ impl DynamicSupervisor {
                 let reason = reason.clone();
                 reply.send(Err(SupervisorError::NotStarted { child, reason }));
             }
-            self.forget(key, reason);
+            self.forget(key, Absence::Stopped(reason));
             return Ok(());
         }
         let lifetime = context.system().env().now().saturating_duration_since(child.spawned_at);
@@ -378,7 +384,7 @@ impl DynamicSupervisor {
         // A failed restart is not tried again at once, so this goes round twice at most.
         loop {
             let now = context.system().env().now();
-            let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
+            let Some(child) = self.children.get_mut(key) else { return Ok(()) };
             let ended =
                 Ended { cause, reason: &reason, restart: child.spec.restart, significant: false };
             let exhausted = self.intensity.is_exhausted(now);
@@ -391,7 +397,7 @@ impl DynamicSupervisor {
                 return Err(reason);
             }
             if !matches!(decision.child, Fate::Restart(_)) {
-                self.forget(key, reason);
+                self.forget(key, Absence::Stopped(reason));
                 return Ok(());
             }
             self.audit.failed(&child.spec.id, &reason);
@@ -419,7 +425,7 @@ impl DynamicSupervisor {
         reason: &ExitReason,
         context: &mut Context<DynamicMessage>,
     ) -> Result<(), ExitReason> {
-        let Some(child) = self.children.get(&key) else { return Ok(()) };
+        let Some(child) = self.children.get(key) else { return Ok(()) };
         let spawned = self.spawn(key, &child.spec, None, context);
         let now = context.system().env().now();
         self.audit.restarted(RestartRecord {
@@ -433,7 +439,7 @@ impl DynamicSupervisor {
         });
         let spawned = spawned.map_err(|(reason, _)| reason)?;
         let pid = spawned.pid;
-        if let Some(child) = self.children.get_mut(&key) {
+        if let Some(child) = self.children.get_mut(key) {
             self.by_pid.remove(&child.pid);
             self.by_pid.insert(pid, key);
             child.pid = pid;
@@ -452,7 +458,7 @@ impl DynamicSupervisor {
                 // Harmless when it has ended meanwhile: pids are not used twice.
                 Due::Kill(pid) => drop(context.system().kill(pid)),
                 Due::Restart(key) => {
-                    let Some(child) = self.children.get_mut(&key) else { continue };
+                    let Some(child) = self.children.get_mut(key) else { continue };
                     if !matches!(child.state, State::Waiting(_)) {
                         continue;
                     }
@@ -473,7 +479,7 @@ impl DynamicSupervisor {
             None => Absence::Stopped(reason.clone()),
         };
         let mut stopping = Vec::new();
-        for child in self.children.values() {
+        for (_, child) in self.children.all() {
             if let State::Running(spawned) = &child.state {
                 stopping.push(shutdown::begin(system, child.pid, child.spec.shutdown));
                 if let Some(reply) = spawned.started.take_reply() {
@@ -493,27 +499,23 @@ impl DynamicSupervisor {
         for child in killed {
             child.end().await;
         }
-        for key in self.children.keys() {
+        let keys: Vec<_> = self.children.all().map(|(key, _)| key).collect();
+        for key in &keys {
             self.offspring.set_pid(*key, None);
             self.offspring.lineage(*key).wait_gone(system).await;
         }
-        for (key, child) in std::mem::take(&mut self.children) {
-            self.offspring.forget(key);
-            child.spec.role().down(absence.clone());
-            for waiter in child.stopping.into_iter().flatten() {
-                waiter.send(Ok(()));
-            }
+        for key in keys {
+            self.forget(key, absence.clone());
         }
-        self.by_pid.clear();
     }
 
     fn infos(&self) -> Vec<ChildInfo> {
-        self.children.values().map(Child::info).collect()
+        self.children.all().map(|(_, child)| child.info()).collect()
     }
 
     fn counts(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
-        for child in self.children.values() {
+        for (_, child) in self.children.all() {
             counts.add(child.spec.kind, matches!(child.info().state, ChildState::Running(_)));
         }
         counts

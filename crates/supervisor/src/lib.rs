@@ -43,7 +43,9 @@ pub mod restart;
 mod role;
 mod shutdown;
 mod spec;
+mod steps;
 mod supervisor;
+mod table;
 mod target;
 mod task;
 

@@ -192,6 +192,12 @@ impl Supervisor {
         Ok(SupervisorRef::from(address))
     }
 
+    /// The work done for its children, as far as it could grow with their number.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> [crate::steps::Steps; 2] {
+        [self.children.steps(), self.intensity.steps()]
+    }
+
     /// Starts the first children; what was started is stopped again when one does not start.
     async fn start_first(&mut self, context: &mut Context<SupervisorMessage>) -> Outcome {
         let specs = std::mem::take(&mut self.specs);

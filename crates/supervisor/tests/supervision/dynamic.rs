@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::{Limits, System};
 use foundation_supervisor::{
     Backoff, ChildSpec, ChildState, DynamicMessage, DynamicRef, DynamicSupervisor, PartitionError,
@@ -236,46 +235,6 @@ fn a_child_that_cannot_be_monitored_is_refused_and_forgotten() {
         .await;
         assert_eq!(supervisor.count_children().await.expect("it lives").specs, 1);
     });
-}
-
-/// Polls needed to restart `children` that are killed at once.
-fn polls_to_restart(children: u64) -> u64 {
-    let mut simulation = Simulation::new(children, SimOptions::default().steps_max(u64::MAX));
-    let system = System::new(simulation.env());
-    let world = World::default();
-    let supervisor = simulation.block_on(async {
-        let supervisor = DynamicSupervisor::new()
-            .intensity(u32::MAX, Duration::from_secs(5))
-            .start(&system)
-            .await
-            .expect("it starts");
-        for _ in 0..children {
-            supervisor.start_child(world.spec("many")).await.expect("it starts");
-        }
-        supervisor
-    });
-    let before = simulation.steps();
-    simulation.block_on(async {
-        for child in supervisor.which_children().await.expect("it lives") {
-            let ChildState::Running(pid) = child.state else { panic!("all run") };
-            system.kill(pid);
-        }
-        wait_for(system.env(), "all restarts", soon(&system), || match world.starts() {
-            all if all == 2 * children => Ok(()),
-            some => Err(some),
-        })
-        .await;
-        let counts = supervisor.count_children().await.expect("it lives");
-        assert_eq!(counts.active as u64, children);
-    });
-    simulation.steps() - before
-}
-
-/// Guarantee R3
-#[test]
-fn ten_times_the_deaths_take_at_most_twelve_times_the_steps() {
-    let (few, many) = (polls_to_restart(1_000), polls_to_restart(10_000));
-    assert!(many <= 12 * few, "{few} polls for 1,000 restarts, {many} for 10,000");
 }
 
 #[test]
