@@ -593,10 +593,10 @@ impl Process for DynamicSupervisor {
             }
             // An order of the parent.
             Signal::Exit { from, reason } if Some(from) == self.parent => Err(reason),
-            // Told by the monitor as well, if there was room for one. A living child may send exit
-            // signals of its own, which say nothing.
-            Signal::Exit { from, reason } if !context.system().is_alive(from) => {
-                let outcome = self.child_down(from, reason, context);
+            // Told by the monitor as well, if there was room for one. A child may have sent exit signals
+            // of its own before it died, so the reason in it says nothing.
+            Signal::Exit { from, .. } if !context.system().is_alive(from) => {
+                let outcome = self.child_down(from, ExitReason::NoProcess, context);
                 self.alarms.arm(context, DynamicMessage(Request::Alarm));
                 outcome
             }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use foundation_process::{Limits, System};
+use foundation_process::{Context, Limits, Outcome, Process, System};
 use foundation_supervisor::{
     Backoff, ChildSpec, ChildState, DynamicMessage, DynamicRef, DynamicSupervisor, PartitionError,
     PartitionSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorError, Unavailable,
 };
 use foundation_testkit::{sim_seeds, wait_for};
-use foundation_types::{Deadline, ExitReason};
+use foundation_types::{Code, Deadline, Error, ExitReason};
 
 use crate::probe::{Death, Order, World, broken, soon};
 
@@ -234,6 +234,38 @@ fn a_child_that_cannot_be_monitored_is_refused_and_forgotten() {
         })
         .await;
         assert_eq!(supervisor.count_children().await.expect("it lives").specs, 1);
+    });
+}
+
+/// Tells its supervisor that it has ended well, and then does not.
+struct Liar;
+
+impl Process for Liar {
+    type Message = ();
+
+    async fn handle(&mut self, (): (), context: &mut Context<()>) -> Outcome {
+        let info = context.system().info(context.pid()).expect("it runs");
+        context.system().exit(info.ancestors[0], ExitReason::Normal);
+        Err(ExitReason::error(Error::new(Code::InternalError, "broken")))
+    }
+}
+
+/// The reason of any exit signal of a dead child used to count as the reason of its death.
+///
+/// Guarantee R3
+#[test]
+fn a_child_cannot_say_of_what_it_dies() {
+    sim_seeds(0..10, |env, _| async move {
+        let system = System::new(env.clone());
+        let supervisor = DynamicSupervisor::new().start(&system).await.expect("it starts");
+        let spec = ChildSpec::new("liar", || Liar).restart(Restart::Transient);
+        let old = supervisor.start_child(spec).await.expect("it starts");
+        let down = system.monitor(old);
+        system.address::<()>(old).expect("it runs").send(()).await.expect("it runs");
+        down.await;
+        assert_eq!(supervisor.count_children().await.expect("it lives").specs, 1);
+        let records = supervisor.restarts().await.expect("it lives");
+        assert!(records[0].reason.to_string().contains("broken"), "{records:?}");
     });
 }
 
