@@ -87,8 +87,17 @@ struct Child {
     last_reason: Option<ExitReason>,
     /// Why its process ended, while somebody of its subtree is still alive: it was a supervisor.
     ended: Option<ExitReason>,
-    /// Whom to tell when it has ended; somebody asked for its end when this is set.
-    stopping: Option<Vec<Reply<Result<(), SupervisorError>>>>,
+    /// Somebody asked for its end when this is set.
+    stopping: Option<Stop>,
+}
+
+/// A stop that was asked for.
+#[derive(Default)]
+struct Stop {
+    /// Whom to tell when it is done.
+    waiters: Vec<Reply<Result<(), SupervisorError>>>,
+    /// When the child's time is over.
+    kill: Option<AlarmId>,
 }
 
 enum State {
@@ -213,7 +222,7 @@ impl DynamicSupervisor {
                 };
                 if let Err(limit) = Self::watch(pid, context) {
                     // Not to be restarted: it was never wanted under these circumstances.
-                    child.stopping = Some(Vec::new());
+                    child.stopping = Some(Stop::default());
                     if let Some(reply) = started.take_reply() {
                         let (child, reason) = (Arc::clone(&child.spec.id), limit.into());
                         reply.send(Err(SupervisorError::NotStarted { child, reason }));
@@ -281,7 +290,7 @@ impl DynamicSupervisor {
             self.forget(key, Absence::Stopped(ExitReason::SHUTDOWN));
             return reply.send(Ok(()));
         }
-        if let Some(waiters) = &mut child.stopping {
+        if let Some(Stop { waiters, .. }) = &mut child.stopping {
             waiters.retain(|waiter| !waiter.is_abandoned());
             if waiters.len() >= STOP_WAITERS_MAX {
                 let child = Arc::clone(&child.spec.id);
@@ -290,22 +299,10 @@ impl DynamicSupervisor {
             waiters.push(reply);
             return;
         }
-        child.stopping = Some(vec![reply]);
-        if child.ended.is_some() {
-            return;
-        }
-        let system = context.system();
-        match child.spec.shutdown {
-            Shutdown::BrutalKill => {
-                system.kill(pid);
-            }
-            Shutdown::Timeout(timeout) => {
-                system.stop(pid, ExitReason::SHUTDOWN);
-                self.alarms.add(system.env().now().saturating_add(timeout), Due::Kill(pid));
-            }
-            Shutdown::Infinity => {
-                system.stop(pid, ExitReason::SHUTDOWN);
-            }
+        let stop = child.stopping.insert(Stop { waiters: vec![reply], kill: None });
+        if child.ended.is_none() {
+            let deadline = shutdown::order(context.system(), pid, child.spec.shutdown);
+            stop.kill = deadline.instant().map(|at| self.alarms.add(at, Due::Kill(pid)));
         }
     }
 
@@ -315,7 +312,11 @@ impl DynamicSupervisor {
         let Some(child) = self.children.remove(key) else { return };
         self.by_pid.remove(&child.pid);
         child.spec.role().down(absence);
-        for waiter in child.stopping.into_iter().flatten() {
+        let Some(Stop { waiters, kill }) = child.stopping else { return };
+        if let Some(kill) = kill {
+            self.alarms.remove(kill);
+        }
+        for waiter in waiters {
             waiter.send(Ok(()));
         }
     }
@@ -455,7 +456,7 @@ impl DynamicSupervisor {
     fn alarm(&mut self, context: &mut Context<DynamicMessage>) -> Outcome {
         for due in self.alarms.take(context.system().env().now()) {
             match due {
-                // Harmless when it has ended meanwhile: pids are not used twice.
+                // Harmless when it is Dead and its subtree is not: pids are not used twice.
                 Due::Kill(pid) => drop(context.system().kill(pid)),
                 Due::Restart(key) => {
                     let Some(child) = self.children.get_mut(key) else { continue };

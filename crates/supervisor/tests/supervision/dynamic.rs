@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::{Context, Limits, Outcome, Process, System};
 use foundation_supervisor::{
     Backoff, ChildSpec, ChildState, DynamicMessage, DynamicRef, DynamicSupervisor, PartitionError,
@@ -235,6 +236,30 @@ fn a_child_that_cannot_be_monitored_is_refused_and_forgotten() {
         .await;
         assert_eq!(supervisor.count_children().await.expect("it lives").specs, 1);
     });
+}
+
+/// The limit of each stop used to be kept until it was over, so that a supervisor whose children came and went
+/// held one for each of the last five seconds.
+#[test]
+fn the_limit_of_a_stop_ends_with_the_child() {
+    let mut simulation = Simulation::new(1, SimOptions::default());
+    let (world, env) = (World::default(), simulation.env());
+    let system = System::new(env.clone());
+    let pause = |millis| env.sleep_until(env.now().saturating_add(Duration::from_millis(millis)));
+    let supervisor = simulation.block_on(async {
+        let supervisor = DynamicSupervisor::new().start(&system).await.expect("it starts");
+        for _ in 0..200 {
+            let pid = supervisor.start_child(world.spec("a")).await.expect("it starts");
+            supervisor.terminate_child(pid).await.expect("it stops");
+            pause(10).await;
+        }
+        supervisor
+    });
+    let before = simulation.steps();
+    simulation.block_on(pause(20_000));
+    let steps = simulation.steps() - before;
+    assert!(steps < 200, "{steps} steps, and only the timer that was set had to go off");
+    assert!(supervisor.pid().is_ok());
 }
 
 /// Tells its supervisor that it has ended well, and then does not.
