@@ -29,7 +29,7 @@ use crate::offspring::Offspring;
 use crate::restart::{self, Cause, Ended, Fate, History, Next, Rules};
 use crate::role::Absence;
 use crate::shutdown;
-use crate::spec::{ChildSpec, Shutdown};
+use crate::spec::ChildSpec;
 use crate::supervisor::{AUDIT_MAX, ChildCounts, ChildInfo, ChildState};
 use crate::table::Table;
 
@@ -204,7 +204,9 @@ impl DynamicSupervisor {
         if !self.has_room() {
             return reply.send(Err(SupervisorError::Full { max_children: self.max_children }));
         }
-        spec.role().adopt(context.system());
+        if !spec.role().adopt_if_free(context.system()) {
+            return reply.send(Err(SupervisorError::RoleTaken { child: spec.id }));
+        }
         let key = self.children.next_key();
         self.offspring.expect(key, spec.starter.shared_role());
         match self.spawn(key, &spec, Some(reply), context) {

@@ -198,6 +198,12 @@ pub enum SupervisorError {
         /// The child's id.
         child: Arc<str>,
     },
+    /// A child of a clone of this specification runs, and both would fill the same role.
+    #[error("a child of a clone of the specification of {child:?} is running")]
+    RoleTaken {
+        /// The child's id.
+        child: Arc<str>,
+    },
     /// The child is permanent and significant, which contradict each other.
     #[error("child {child:?} is permanent, so it cannot be significant")]
     PermanentSignificant {
@@ -255,7 +261,9 @@ impl SupervisorError {
     pub fn code(&self) -> Code {
         match self {
             Self::NotFound { .. } => Code::DataNotFound,
-            Self::Running { .. } | Self::AlreadyPresent { .. } => Code::ConstraintViolation,
+            Self::Running { .. } | Self::AlreadyPresent { .. } | Self::RoleTaken { .. } => {
+                Code::ConstraintViolation
+            }
             Self::PermanentSignificant { .. } | Self::SignificantWithoutAutoShutdown { .. } => {
                 Code::InvalidConfigValue
             }

@@ -262,6 +262,32 @@ fn the_limit_of_a_stop_ends_with_the_child() {
     assert!(supervisor.pid().is_ok());
 }
 
+/// Two children of one specification used to fill its role in turn, and the end of either took it from both.
+#[test]
+fn a_specification_has_one_child_at_a_time() {
+    sim_seeds(0..6, |env, _| async move {
+        let (world, system) = (World::default(), System::new(env.clone()));
+        let supervisor = DynamicSupervisor::new().start(&system).await.expect("it starts");
+        let spec = world.spec("a");
+        let role = spec.address::<Order>().expect("it handles orders");
+        world.fail_starts("a", 1);
+        supervisor.start_child(spec.clone()).await.expect_err("it fails");
+        let pid = supervisor.start_child(spec.clone()).await.expect("the first has ended");
+        let again = supervisor.start_child(spec.clone()).await;
+        assert_eq!(again, Err(SupervisorError::RoleTaken { child: "a".into() }));
+        assert_eq!(role.call(Order::Pid).await, Ok(pid));
+        supervisor.terminate_child(pid).await.expect("it stops");
+        supervisor.start_child(spec.clone()).await.expect("it is free");
+        system.kill(supervisor.pid().expect("it runs"));
+        let other = DynamicSupervisor::new().start(&system).await.expect("it starts");
+        wait_for(&env, "the end of the first", soon(&system), || {
+            (system.counts().processes == 1).then_some(()).ok_or("not yet")
+        })
+        .await;
+        other.start_child(spec).await.expect("a killed supervisor leaves it free");
+    });
+}
+
 /// Tells its supervisor that it has ended well, and then does not.
 struct Liar;
 
