@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foundation_process::System;
+use foundation_process::{SpawnError, System};
 use foundation_types::{Code, Deadline, Error, PanicReport, Pid};
 
 use crate::level::Level;
@@ -27,6 +27,8 @@ pub enum TaskOutcome<T, E> {
     TimedOut,
     /// It was cancelled, or killed with its supervisor.
     Cancelled,
+    /// It had a place, and its process could not be spawned.
+    NotStarted(SpawnError),
 }
 
 impl<T, E> From<Result<T, E>> for TaskOutcome<T, E> {

@@ -78,7 +78,7 @@ pub struct TaskStats {
     pub refused: u64,
     /// Tasks that ended well.
     pub ok: u64,
-    /// Tasks that returned an error.
+    /// Tasks that returned an error, or could not be spawned.
     pub failed: u64,
     /// Tasks that panicked.
     pub panicked: u64,

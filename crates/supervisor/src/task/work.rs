@@ -131,7 +131,7 @@ impl<T, E> Drop for Finish<T, E> {
         let outcome = self.outcome.lock().take().unwrap_or(TaskOutcome::Cancelled);
         self.control.pool.ended(self.control.number, |stats: &mut TaskStats| match outcome {
             TaskOutcome::Ok(_) => &mut stats.ok,
-            TaskOutcome::Error(_) => &mut stats.failed,
+            TaskOutcome::Error(_) | TaskOutcome::NotStarted(_) => &mut stats.failed,
             TaskOutcome::Panicked(_) => &mut stats.panicked,
             TaskOutcome::TimedOut => &mut stats.timed_out,
             TaskOutcome::Cancelled => &mut stats.cancelled,
@@ -182,13 +182,19 @@ where
     }
     let control = Arc::clone(&work.finish.control);
     let label = Arc::clone(&work.options.label);
-    let task = Task { owner: owner.pid, slot: Some(slot), work: Some(work) };
-    // A task that is not spawned is dropped with its `Finish`, which says Cancelled.
-    let Ok(address) = owner.system.process(task).label(label).parent(owner.pid).mailbox(1).spawn()
-    else {
-        return;
+    let work = Arc::new(Mutex::new(Some(work)));
+    let task = Task { owner: owner.pid, slot: Some(slot), work: Arc::clone(&work) };
+    let spawn = owner.system.process(task).label(label).parent(owner.pid).mailbox(1);
+    let pid = match spawn.spawn() {
+        Ok(address) => address.pid(),
+        Err(error) => {
+            let work = work.lock().take();
+            if let Some(work) = work {
+                work.finish.give_up(TaskOutcome::NotStarted(error));
+            }
+            return;
+        }
     };
-    let pid = address.pid();
     let wanted = control.spawned(&owner.system, pid);
     if !control.pool.spawned(control.number, pid, owner.pid) || !wanted {
         owner.system.kill(pid);
@@ -201,7 +207,8 @@ struct Task<B, T, E> {
     owner: Pid,
     // Dropped before `work`, whose `Finish` tells the outcome.
     slot: Option<Arc<Slot>>,
-    work: Option<Work<B, T, E>>,
+    /// Shared with whoever spawns it, who tells the outcome if that fails.
+    work: Arc<Mutex<Option<Work<B, T, E>>>>,
 }
 
 enum Never {}
@@ -216,7 +223,8 @@ where
     type Message = Never;
 
     async fn init(&mut self, context: &mut Context<Never>) -> Outcome {
-        let (Some(work), Some(slot)) = (self.work.take(), self.slot.take()) else {
+        let work = self.work.lock().take();
+        let (Some(work), Some(slot)) = (work, self.slot.take()) else {
             return Err(ExitReason::Normal);
         };
         // Here and not only by whoever spawned it, who may come to it later than this process to its

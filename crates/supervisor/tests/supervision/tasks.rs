@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use foundation_env::Env;
 use foundation_env::sync::Mutex;
-use foundation_process::System;
+use foundation_process::{Limits, SpawnError, System};
 use foundation_supervisor::{
     Admission, BatchOptions, CpuPool, Refusal, Strategy, Supervisor, TaskContext, TaskHandle,
     TaskLimits, TaskOptions, TaskOutcome, TaskSupervisor,
@@ -449,6 +449,32 @@ fn a_batch_ends_at_its_deadline() {
         let ok = items.iter().filter(|item| item.outcome.is_ok()).count();
         assert!((1..=6).contains(&ok), "{ok}");
         assert!(items[ok + 2..].iter().all(|item| item.outcome == TaskOutcome::TimedOut));
+        check_at_rest(&tasks);
+    });
+}
+
+/// A task that the system had no room for used to say that somebody had cancelled it.
+///
+/// Guarantee TS2
+#[test]
+fn a_task_that_cannot_be_spawned_says_why() {
+    sim_seeds(0..6, |env, _| async move {
+        let mut limits = Limits::default();
+        limits.processes_max = 2;
+        let system = System::with_limits(env.clone(), limits);
+        let tasks = TaskSupervisor::new(TaskLimits::default());
+        tasks.start(&system).await.expect("it opens");
+        let env2 = env.clone();
+        let first = admitted(tasks.submit(TaskOptions::default(), move |_| async move {
+            pause(&env2, 10).await;
+            Ok::<_, ()>(())
+        }));
+        let second = admitted(tasks.submit(TaskOptions::default(), |_| async { Ok::<_, ()>(()) }));
+        let outcome = second.join().await;
+        let full = SpawnError::TooManyProcesses { limit: 2 };
+        assert_eq!(outcome, TaskOutcome::NotStarted(full));
+        assert_eq!(first.join().await, TaskOutcome::Ok(()));
+        assert_eq!((tasks.stats().failed, tasks.stats().cancelled), (1, 0));
         check_at_rest(&tasks);
     });
 }

@@ -37,7 +37,11 @@ fn a_task_that_is_spawned_after_the_end_of_its_keeper_does_not_begin() {
         if closed {
             assert_eq!(pool.close(), [], "nothing has been spawned");
         }
-        let task = Task { owner: owner.pid, slot: Some(Arc::new(slot)), work: Some(work) };
+        let task = Task {
+            owner: owner.pid,
+            slot: Some(Arc::new(slot)),
+            work: Arc::new(Mutex::new(Some(work))),
+        };
         let address = system.process(task).mailbox(1).spawn().expect("it is spawned");
         system.monitor(address.pid()).await;
         assert_eq!(begun.load(Ordering::Acquire), !closed);
