@@ -18,7 +18,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
 use foundation_process::System;
-use foundation_types::Pid;
+use foundation_types::{Deadline, Instant, Pid};
 
 use super::handle::Refusal;
 
@@ -108,6 +108,9 @@ pub(super) struct Owner {
 pub(super) trait Job: Send {
     fn launch(self: Box<Self>, owner: &Owner, slot: Slot);
 
+    /// When it must have ended, the time in line included.
+    fn deadline(&self) -> Deadline;
+
     /// Ends it without a start: its time is over.
     fn expire(self: Box<Self>);
 }
@@ -120,6 +123,8 @@ enum InLine {
 struct State {
     owner: Option<Owner>,
     line: BTreeMap<u64, InLine>,
+    /// The jobs in line that have a deadline, the earliest first.
+    deadlines: BTreeSet<(Deadline, u64)>,
     /// Tickets that got their place and have not fetched it.
     granted: BTreeSet<u64>,
     /// Tasks that have not ended; the pid is there once they are spawned.
@@ -180,10 +185,27 @@ impl State {
     fn remove_from_line(&mut self, number: u64) -> Option<InLine> {
         let removed = self.line.remove(&number)?;
         match &removed {
-            InLine::Job(_) => self.stats.queued -= 1,
+            InLine::Job(job) => {
+                self.stats.queued -= 1;
+                self.deadlines.remove(&(job.deadline(), number));
+            }
             InLine::Ticket(_) => self.stats.batches_waiting -= 1,
         }
         Some(removed)
+    }
+
+    /// Takes the jobs out of the line whose time is over at `now`.
+    fn remove_expired(&mut self, now: Instant) -> Vec<Box<dyn Job>> {
+        let mut expired = Vec::new();
+        while let Some(&(deadline, number)) = self.deadlines.first()
+            && deadline.has_passed(now)
+        {
+            self.deadlines.pop_first();
+            if let Some(InLine::Job(job)) = self.remove_from_line(number) {
+                expired.push(job);
+            }
+        }
+        expired
     }
 }
 
@@ -195,6 +217,7 @@ impl Pool {
             state: Mutex::new(State {
                 owner: None,
                 line: BTreeMap::new(),
+                deadlines: BTreeSet::new(),
                 granted: BTreeSet::new(),
                 tasks: BTreeMap::new(),
                 next: 0,
@@ -229,6 +252,7 @@ impl Pool {
             state.stats.queued = 0;
             state.stats.batches_waiting = 0;
             let pids: Vec<_> = state.tasks.values().copied().flatten().collect();
+            state.deadlines.clear();
             (state.owner.take(), std::mem::take(&mut state.line), pids)
         };
         if let Some(owner) = owner {
@@ -254,32 +278,44 @@ impl Pool {
         task: F,
         make: impl FnOnce(F) -> W,
     ) -> Result<Place<W>, (F, Refusal)> {
-        let (owner, slot) = {
-            let mut state = self.state.lock();
-            let Some(owner) = state.owner.clone() else {
-                state.stats.refused += 1;
-                return Err((task, Refusal::Closed));
-            };
-            let ahead = state.stats.queued;
-            if !state.line.is_empty() || !state.has_room(self.limits) {
-                if ahead >= self.limits.queue_max {
-                    state.stats.refused += 1;
-                    return Err((
-                        task,
-                        Refusal::Full { running: state.stats.running, queued: ahead },
-                    ));
-                }
-                state.stats.submitted += 1;
-                state.stats.queued += 1;
-                state.line.insert(number, InLine::Job(Box::new(make(task))));
-                return Ok(Place::InLine { ahead, system: owner.system });
-            }
+        let mut state = self.state.lock();
+        let Some(owner) = state.owner.clone() else {
+            state.stats.refused += 1;
+            return Err((task, Refusal::Closed));
+        };
+        if state.line.is_empty() && state.has_room(self.limits) {
             state.take_place();
             state.stats.submitted += 1;
             state.tasks.insert(number, None);
-            (owner, Slot { pool: Arc::clone(self) })
+            drop(state);
+            let slot = Slot { pool: Arc::clone(self) };
+            return Ok(Place::Now { work: make(task), owner, slot });
+        }
+        // Nobody may be waiting for those whose time is over, so they are looked for here.
+        let expired = if state.stats.queued >= self.limits.queue_max {
+            state.remove_expired(owner.system.env().now())
+        } else {
+            Vec::new()
         };
-        Ok(Place::Now { work: make(task), owner, slot })
+        let ahead = state.stats.queued;
+        let admitted = if ahead >= self.limits.queue_max {
+            state.stats.refused += 1;
+            Err((task, Refusal::Full { running: state.stats.running, queued: ahead }))
+        } else {
+            state.stats.submitted += 1;
+            state.stats.queued += 1;
+            let job = make(task);
+            if !job.deadline().is_never() {
+                state.deadlines.insert((job.deadline(), number));
+            }
+            state.line.insert(number, InLine::Job(Box::new(job)));
+            Ok(Place::InLine { ahead, system: owner.system })
+        };
+        drop(state);
+        for job in expired {
+            job.expire();
+        }
+        admitted
     }
 
     /// A number for a task or a ticket; numbers grow, so the line is in the order of arrival.

@@ -160,6 +160,10 @@ where
         settle(*self, owner, slot);
     }
 
+    fn deadline(&self) -> Deadline {
+        self.options.deadline
+    }
+
     fn expire(self: Box<Self>) {
         self.finish.give_up(TaskOutcome::TimedOut);
     }

@@ -453,6 +453,41 @@ fn a_batch_ends_at_its_deadline() {
     });
 }
 
+/// A task in line whose time was over kept its place until somebody joined it, so a line full of them refused
+/// everybody.
+///
+/// Guarantee TS2
+#[test]
+fn tasks_whose_time_is_over_refuse_nobody() {
+    sim_seeds(0..6, |env, _| async move {
+        let (system, tasks) = open(&env, 1, 3).await;
+        let never = || std::future::pending::<Result<(), ()>>();
+        let first = admitted(tasks.submit(TaskOptions::default(), move |_| never()));
+        let waiting: Vec<_> = [20, 10, 10_000]
+            .into_iter()
+            .map(|millis| {
+                let deadline = system.deadline(Duration::from_millis(millis));
+                let options = TaskOptions::default().deadline(deadline);
+                admitted(tasks.submit(options, move |_| never()))
+            })
+            .collect();
+        let submit = || tasks.submit(TaskOptions::default(), move |_| never());
+        assert!(matches!(submit(), Admission::Refused(_)), "nobody's time is over");
+        pause(&env, 50).await;
+        let Admission::Queued { handle, ahead } = submit() else { panic!("two are over") };
+        assert_eq!((ahead, tasks.stats().queued, tasks.stats().timed_out), (1, 2, 2));
+        let finished: Vec<_> = waiting.iter().map(TaskHandle::is_finished).collect();
+        assert_eq!(finished, [true, true, false]);
+        drop((first, handle, waiting));
+        wait_for(&env, "the end of the first", soon(&system), || match tasks.stats().running {
+            0 => Ok(()),
+            running => Err(running),
+        })
+        .await;
+        check_at_rest(&tasks);
+    });
+}
+
 /// A task that the system had no room for used to say that somebody had cancelled it.
 ///
 /// Guarantee TS2
