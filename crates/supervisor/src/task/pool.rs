@@ -12,13 +12,15 @@
 //!   stops, so no freed place is overlooked and jobs that fail to start do not nest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
 use foundation_process::System;
-use foundation_types::{Deadline, Instant, Pid};
+use foundation_types::{Code, Deadline, Instant, Pid};
 
 use super::handle::Refusal;
 
@@ -89,12 +91,34 @@ pub struct TaskStats {
 }
 
 /// The pool has no keeper, or another one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PoolClosed {
-    #[error("the task supervisor is not running")]
     Closed,
-    #[error("the task supervisor is already running as {0}")]
     Open(Pid),
+}
+
+impl PoolClosed {
+    fn code(&self) -> Code {
+        match self {
+            Self::Closed => Code::ServiceUnavailable,
+            Self::Open(_) => Code::ConstraintViolation,
+        }
+    }
+}
+
+impl StdError for PoolClosed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.code().as_source())
+    }
+}
+
+impl fmt::Display for PoolClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the task supervisor is not running"),
+            Self::Open(pid) => write!(f, "the task supervisor is already running as {pid}"),
+        }
+    }
 }
 
 /// The process that keeps the pool open.
