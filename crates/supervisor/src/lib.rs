@@ -54,7 +54,6 @@ pub use audit::RestartRecord;
 pub use backoff::Backoff;
 pub use dynamic::{DynamicMessage, DynamicRef, DynamicSupervisor};
 pub use error::{ChildCallError, ChildSendError, SupervisorError, Unavailable};
-pub use intensity::Intensity;
 pub use lineage::Supervises;
 pub use partition::{PartitionError, PartitionSupervisor, Partitions};
 pub use restart::{AutoShutdown, Restart, Strategy};
