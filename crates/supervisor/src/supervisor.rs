@@ -24,6 +24,7 @@
 mod children;
 mod reference;
 mod restarting;
+mod serving;
 
 use std::fmt;
 use std::sync::Arc;
