@@ -199,6 +199,8 @@ where
             return;
         }
     };
+    // Before anybody can kill it: its outcome is to be told before it is Dead.
+    drop(work);
     let wanted = control.spawned(&owner.system, pid);
     if !control.pool.spawned(control.number, pid, owner.pid) || !wanted {
         owner.system.kill(pid);
