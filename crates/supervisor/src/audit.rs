@@ -11,6 +11,10 @@ use crate::intensity::Intensity;
 /// Failures whose reasons are told when a supervisor gives up.
 const FAILURES_MAX: usize = 8;
 
+/// Bytes of each of these reasons, so that none crowds the others out of the field of the error. The last is
+/// the cause as well, in full.
+const REASON_BYTES_MAX: usize = Error::VALUE_BYTES_MAX / FAILURES_MAX - "…; ".len();
+
 /// One restart of one child.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -49,6 +53,17 @@ struct Failure {
     reason: ExitReason,
 }
 
+impl Failure {
+    fn brief(&self) -> String {
+        let mut text = format!("{}: {}", self.child, self.reason);
+        if text.len() > REASON_BYTES_MAX {
+            text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
+            text.push('…');
+        }
+        text
+    }
+}
+
 impl Audit {
     pub(crate) fn new(records_max: usize) -> Self {
         Self { records: VecDeque::new(), records_max, count: 0, failures: VecDeque::new() }
@@ -80,7 +95,7 @@ impl Audit {
     }
 
     /// The exit reason of a supervisor that gives up because of the last failure: which child, how
-    /// many restarts in which period, the last reasons, and the last one as the cause.
+    /// many restarts in which period, the last reasons, the newest first, and the last one as the cause.
     ///
     /// OTP exits with `shutdown` here, which loses the reason, and a transient supervisor would not
     /// be restarted.
@@ -92,11 +107,7 @@ impl Audit {
             .with_place(label)
             .with_remedy("mend the child, or allow more restarts or longer backoff");
         if let Some(last) = self.failures.back() {
-            let reasons: Vec<_> = self
-                .failures
-                .iter()
-                .map(|failure| format!("{}: {}", failure.child, failure.reason))
-                .collect();
+            let reasons: Vec<_> = self.failures.iter().rev().map(Failure::brief).collect();
             error = error
                 .with("child", &last.child)
                 .with("last_reasons", reasons.join("; "))
@@ -105,3 +116,6 @@ impl Audit {
         ExitReason::error(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

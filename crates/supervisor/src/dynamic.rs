@@ -4,7 +4,9 @@
 //! itself, straight to the caller, and a stop when the DOWN arrives. So one child that takes long
 //! to start or to stop holds up nobody, and ten thousand restart side by side.
 
+mod child;
 mod reference;
+mod restarting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +17,10 @@ use foundation_env::fault;
 use foundation_process::{
     Context, LimitReached, Outcome, Process, Reply, Signal, StartError, System,
 };
-use foundation_types::{Deadline, ExitReason, Instant, Pid};
+use foundation_types::{Deadline, ExitReason, Pid};
 
-use crate::alarm::{AlarmId, Alarms};
-use crate::audit::{Audit, RestartRecord};
+use crate::alarm::Alarms;
+use crate::audit::Audit;
 use crate::backoff::Backoff;
 use crate::error::SupervisorError;
 use crate::intensity::Intensity;
@@ -26,12 +28,13 @@ use crate::launch::{Launch, Spawned, StartReply};
 use crate::lineage::Lineage;
 use crate::lineage::sealed::Inherits;
 use crate::offspring::Offspring;
-use crate::restart::{self, Cause, Ended, Fate, History, Next, Rules};
 use crate::role::Absence;
 use crate::shutdown;
-use crate::spec::{ChildSpec, Shutdown};
+use crate::spec::ChildSpec;
 use crate::supervisor::{AUDIT_MAX, ChildCounts, ChildInfo, ChildState};
+use crate::table::Table;
 
+use self::child::{Child, State, Stop};
 use self::reference::Request;
 pub use self::reference::{DynamicMessage, DynamicRef};
 
@@ -55,12 +58,11 @@ pub struct DynamicSupervisor {
     backoff: Backoff,
     intensity: Intensity,
     audit: Audit,
-    children: BTreeMap<u64, Child>,
+    children: Table<Child>,
     /// The newest process of each child, also while it waits for its restart.
     by_pid: BTreeMap<Pid, u64>,
     /// Whom a dead child has left behind and is waited for, by the child.
     remnants: BTreeMap<Pid, u64>,
-    next: u64,
     offspring: Offspring,
     /// Where it notes whom it kills when it is killed.
     lineage: Lineage,
@@ -77,25 +79,6 @@ enum Due {
     Kill(Pid),
 }
 
-struct Child {
-    spec: ChildSpec,
-    state: State,
-    pid: Pid,
-    spawned_at: Instant,
-    attempt: u32,
-    /// Why its last process ended, while it waits for the next.
-    last_reason: Option<ExitReason>,
-    /// Why its process ended, while somebody of its subtree is still alive: it was a supervisor.
-    ended: Option<ExitReason>,
-    /// Whom to tell when it has ended; somebody asked for its end when this is set.
-    stopping: Option<Vec<Reply<Result<(), SupervisorError>>>>,
-}
-
-enum State {
-    Running(Spawned),
-    Waiting(AlarmId),
-}
-
 impl DynamicSupervisor {
     /// Creates a supervisor without children.
     pub fn new() -> Self {
@@ -105,10 +88,9 @@ impl DynamicSupervisor {
             backoff: Backoff::default(),
             intensity: Intensity::default(),
             audit: Audit::new(AUDIT_MAX),
-            children: BTreeMap::new(),
+            children: Table::default(),
             by_pid: BTreeMap::new(),
             remnants: BTreeMap::new(),
-            next: 0,
             offspring: Offspring::default(),
             lineage: Lineage::default(),
             alarms: Alarms::default(),
@@ -169,6 +151,12 @@ impl DynamicSupervisor {
         Ok(DynamicRef::from(address))
     }
 
+    /// The work done for its children, as far as it could grow with their number.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> [crate::steps::Steps; 2] {
+        [self.children.steps(), self.intensity.steps()]
+    }
+
     fn has_room(&self) -> bool {
         if fault::planted("max_children_off_by_one") {
             return self.children.len() <= self.max_children;
@@ -190,9 +178,10 @@ impl DynamicSupervisor {
         if !self.has_room() {
             return reply.send(Err(SupervisorError::Full { max_children: self.max_children }));
         }
-        spec.role().adopt(context.system());
-        let key = self.next;
-        self.next += 1;
+        if !spec.role().adopt_if_free(context.system()) {
+            return reply.send(Err(SupervisorError::RoleTaken { child: spec.id }));
+        }
+        let key = self.children.next_key();
         self.offspring.expect(key, spec.starter.shared_role());
         match self.spawn(key, &spec, Some(reply), context) {
             Ok(spawned) => {
@@ -209,7 +198,7 @@ impl DynamicSupervisor {
                 };
                 if let Err(limit) = Self::watch(pid, context) {
                     // Not to be restarted: it was never wanted under these circumstances.
-                    child.stopping = Some(Vec::new());
+                    child.stopping = Some(Stop::default());
                     if let Some(reply) = started.take_reply() {
                         let (child, reason) = (Arc::clone(&child.spec.id), limit.into());
                         reply.send(Err(SupervisorError::NotStarted { child, reason }));
@@ -266,17 +255,18 @@ impl DynamicSupervisor {
         reply: Reply<Result<(), SupervisorError>>,
         context: &Context<DynamicMessage>,
     ) {
-        let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
+        let found =
+            self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(*key)?)));
         let Some((key, child)) = found else {
             let child = Arc::from(pid.to_string());
             return reply.send(Err(SupervisorError::NotFound { child }));
         };
         if let State::Waiting(alarm) = child.state {
             self.alarms.remove(alarm);
-            self.forget(key, ExitReason::SHUTDOWN);
+            self.forget(key, Absence::Stopped(ExitReason::SHUTDOWN));
             return reply.send(Ok(()));
         }
-        if let Some(waiters) = &mut child.stopping {
+        if let Some(Stop { waiters, .. }) = &mut child.stopping {
             waiters.retain(|waiter| !waiter.is_abandoned());
             if waiters.len() >= STOP_WAITERS_MAX {
                 let child = Arc::clone(&child.spec.id);
@@ -285,185 +275,26 @@ impl DynamicSupervisor {
             waiters.push(reply);
             return;
         }
-        child.stopping = Some(vec![reply]);
-        if child.ended.is_some() {
-            return;
-        }
-        let system = context.system();
-        match child.spec.shutdown {
-            Shutdown::BrutalKill => {
-                system.kill(pid);
-            }
-            Shutdown::Timeout(timeout) => {
-                system.stop(pid, ExitReason::SHUTDOWN);
-                self.alarms.add(system.env().now().saturating_add(timeout), Due::Kill(pid));
-            }
-            Shutdown::Infinity => {
-                system.stop(pid, ExitReason::SHUTDOWN);
-            }
+        let stop = child.stopping.insert(Stop { waiters: vec![reply], kill: None });
+        if child.ended.is_none() {
+            let deadline = shutdown::order(context.system(), pid, child.spec.shutdown);
+            stop.kill = deadline.instant().map(|at| self.alarms.add(at, Due::Kill(pid)));
         }
     }
 
     /// Removes a child that has no process.
-    fn forget(&mut self, key: u64, reason: ExitReason) {
+    fn forget(&mut self, key: u64, absence: Absence) {
         self.offspring.forget(key);
-        let Some(child) = self.children.remove(&key) else { return };
+        let Some(child) = self.children.remove(key) else { return };
         self.by_pid.remove(&child.pid);
-        child.spec.role().down(Absence::Stopped(reason));
-        for waiter in child.stopping.into_iter().flatten() {
+        child.spec.role().down(absence);
+        let Some(Stop { waiters, kill }) = child.stopping else { return };
+        if let Some(kill) = kill {
+            self.alarms.remove(kill);
+        }
+        for waiter in waiters {
             waiter.send(Ok(()));
         }
-    }
-
-    fn child_down(
-        &mut self,
-        pid: Pid,
-        told: ExitReason,
-        context: &mut Context<DynamicMessage>,
-    ) -> Outcome {
-        if let Some(key) = self.remnants.remove(&pid) {
-            return self.subtree_down(key, context);
-        }
-        let found = self.by_pid.get(&pid).and_then(|key| Some((*key, self.children.get_mut(key)?)));
-        let Some((key, child)) = found else { return Ok(()) };
-        let State::Running(spawned) = &child.state else { return Ok(()) };
-        if child.ended.is_some() {
-            return Ok(());
-        }
-        child.ended = Some(spawned.reason_or(told));
-        self.offspring.set_pid(key, None);
-        child.spec.role().down(Absence::Restarting);
-        self.subtree_down(key, context)
-    }
-
-    /// Goes on when nobody is left of a dead child, and waits for the next one otherwise.
-    fn subtree_down(&mut self, key: u64, context: &mut Context<DynamicMessage>) -> Outcome {
-        // There is room for this monitor: the one of the child has just been used up.
-        if let Some(pid) = self.offspring.lineage(key).first_alive(context.system())
-            && context.monitor(pid).is_ok()
-        {
-            self.remnants.insert(pid, key);
-            return Ok(());
-        }
-        let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
-        let State::Running(spawned) = &child.state else { return Ok(()) };
-        let Some(reason) = child.ended.take() else { return Ok(()) };
-        let started = spawned.started.is_done();
-        let first_caller = spawned.started.take_reply();
-        if first_caller.is_some() || child.stopping.is_some() {
-            if let Some(reply) = first_caller {
-                let child = Arc::clone(&child.spec.id);
-                let reason = reason.clone();
-                reply.send(Err(SupervisorError::NotStarted { child, reason }));
-            }
-            self.forget(key, reason);
-            return Ok(());
-        }
-        let lifetime = context.system().env().now().saturating_duration_since(child.spawned_at);
-        if started && child.spec.backoff.unwrap_or(self.backoff).forgives(lifetime) {
-            child.attempt = 0;
-        }
-        let cause = if started { Cause::Exit } else { Cause::FailedRestart };
-        self.child_ended(key, cause, reason, context)
-    }
-
-    /// Carries out what [`restart::decide`] says.
-    fn child_ended(
-        &mut self,
-        key: u64,
-        mut cause: Cause,
-        mut reason: ExitReason,
-        context: &mut Context<DynamicMessage>,
-    ) -> Outcome {
-        // A failed restart is not tried again at once, so this goes round twice at most.
-        loop {
-            let now = context.system().env().now();
-            let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
-            let ended =
-                Ended { cause, reason: &reason, restart: child.spec.restart, significant: false };
-            let exhausted = self.intensity.is_exhausted(now);
-            let history = History { exhausted, significant_left: 0 };
-            let decision = restart::decide(ended, Rules::default(), history);
-            if decision.supervisor == Next::GiveUp {
-                self.audit.failed(&child.spec.id, &reason);
-                let reason = self.audit.give_up(&self.label, &self.intensity);
-                self.gave_up = Some(reason.clone());
-                return Err(reason);
-            }
-            if !matches!(decision.child, Fate::Restart(_)) {
-                self.forget(key, reason);
-                return Ok(());
-            }
-            self.audit.failed(&child.spec.id, &reason);
-            self.intensity.record(now);
-            child.attempt = child.attempt.saturating_add(1);
-            let backoff = child.spec.backoff.unwrap_or(self.backoff);
-            let wait = backoff.draw(child.attempt, context.system().env());
-            if !wait.is_zero() || cause == Cause::FailedRestart {
-                let alarm = self.alarms.add(now.saturating_add(wait), Due::Restart(key));
-                child.state = State::Waiting(alarm);
-                child.last_reason = Some(reason);
-                return Ok(());
-            }
-            match self.restart(key, &reason, context) {
-                Ok(()) => return Ok(()),
-                Err(why) => (cause, reason) = (Cause::FailedRestart, why),
-            }
-        }
-    }
-
-    /// Spawns the next process of a child.
-    fn restart(
-        &mut self,
-        key: u64,
-        reason: &ExitReason,
-        context: &mut Context<DynamicMessage>,
-    ) -> Result<(), ExitReason> {
-        let Some(child) = self.children.get(&key) else { return Ok(()) };
-        let spawned = self.spawn(key, &child.spec, None, context);
-        let now = context.system().env().now();
-        self.audit.restarted(RestartRecord {
-            number: 0,
-            child: Arc::clone(&child.spec.id),
-            old: Some(child.pid),
-            new: spawned.as_ref().ok().map(|spawned| spawned.pid),
-            reason: reason.clone(),
-            at: now,
-            attempt: child.attempt,
-        });
-        let spawned = spawned.map_err(|(reason, _)| reason)?;
-        let pid = spawned.pid;
-        if let Some(child) = self.children.get_mut(&key) {
-            self.by_pid.remove(&child.pid);
-            self.by_pid.insert(pid, key);
-            child.pid = pid;
-            child.spawned_at = now;
-            child.state = State::Running(spawned);
-        }
-        // A refusal is a failed restart: it is counted when the process is Dead.
-        Self::watch(pid, context).ok();
-        Ok(())
-    }
-
-    /// Does what is due: restarts whose wait is over, kills whose grace is.
-    fn alarm(&mut self, context: &mut Context<DynamicMessage>) -> Outcome {
-        for due in self.alarms.take(context.system().env().now()) {
-            match due {
-                // Harmless when it has ended meanwhile: pids are not used twice.
-                Due::Kill(pid) => drop(context.system().kill(pid)),
-                Due::Restart(key) => {
-                    let Some(child) = self.children.get_mut(&key) else { continue };
-                    if !matches!(child.state, State::Waiting(_)) {
-                        continue;
-                    }
-                    let reason = child.last_reason.take().unwrap_or(ExitReason::NoProcess);
-                    if let Err(why) = self.restart(key, &reason, context) {
-                        self.child_ended(key, Cause::FailedRestart, why, context)?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Stops all children at the same time and waits for all.
@@ -473,7 +304,7 @@ impl DynamicSupervisor {
             None => Absence::Stopped(reason.clone()),
         };
         let mut stopping = Vec::new();
-        for child in self.children.values() {
+        for (_, child) in self.children.all() {
             if let State::Running(spawned) = &child.state {
                 stopping.push(shutdown::begin(system, child.pid, child.spec.shutdown));
                 if let Some(reply) = spawned.started.take_reply() {
@@ -493,47 +324,26 @@ impl DynamicSupervisor {
         for child in killed {
             child.end().await;
         }
-        for key in self.children.keys() {
+        let keys: Vec<_> = self.children.all().map(|(key, _)| key).collect();
+        for key in &keys {
             self.offspring.set_pid(*key, None);
             self.offspring.lineage(*key).wait_gone(system).await;
         }
-        for (key, child) in std::mem::take(&mut self.children) {
-            self.offspring.forget(key);
-            child.spec.role().down(absence.clone());
-            for waiter in child.stopping.into_iter().flatten() {
-                waiter.send(Ok(()));
-            }
+        for key in keys {
+            self.forget(key, absence.clone());
         }
-        self.by_pid.clear();
     }
 
     fn infos(&self) -> Vec<ChildInfo> {
-        self.children.values().map(Child::info).collect()
+        self.children.all().map(|(_, child)| child.info()).collect()
     }
 
     fn counts(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
-        for child in self.children.values() {
+        for (_, child) in self.children.all() {
             counts.add(child.spec.kind, matches!(child.info().state, ChildState::Running(_)));
         }
         counts
-    }
-}
-
-impl Child {
-    fn info(&self) -> ChildInfo {
-        let state = match &self.state {
-            State::Running(spawned) if spawned.started.is_done() && self.ended.is_none() => {
-                ChildState::Running(self.pid)
-            }
-            _ => ChildState::Restarting,
-        };
-        ChildInfo {
-            id: Arc::clone(&self.spec.id),
-            state,
-            kind: self.spec.kind,
-            ready: self.spec.role().is_ready(),
-        }
     }
 }
 
@@ -591,10 +401,10 @@ impl Process for DynamicSupervisor {
             }
             // An order of the parent.
             Signal::Exit { from, reason } if Some(from) == self.parent => Err(reason),
-            // Told by the monitor as well, if there was room for one. A living child may send exit
-            // signals of its own, which say nothing.
-            Signal::Exit { from, reason } if !context.system().is_alive(from) => {
-                let outcome = self.child_down(from, reason, context);
+            // Told by the monitor as well, if there was room for one. A child may have sent exit signals
+            // of its own before it died, so the reason in it says nothing.
+            Signal::Exit { from, .. } if !context.system().is_alive(from) => {
+                let outcome = self.child_down(from, ExitReason::NoProcess, context);
                 self.alarms.arm(context, DynamicMessage(Request::Alarm));
                 outcome
             }

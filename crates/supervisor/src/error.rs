@@ -1,23 +1,22 @@
 //! Errors of supervisors and of the addresses of their children.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use foundation_process::{CallError, SendError, SpawnError, TrySendError};
+use foundation_process::{CallError, SendError, TrySendError};
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 /// Why nobody answers under the address of a child.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unavailable {
     /// Its process is being started or restarted and did not serve before the deadline.
-    #[error("child {child:?} is restarting")]
     Restarting {
         /// The child's id.
         child: Arc<str>,
     },
     /// Its process ended or was stopped, and is not restarted by itself.
-    #[error("child {child:?} is stopped: {reason}")]
     Stopped {
         /// The child's id.
         child: Arc<str>,
@@ -25,7 +24,6 @@ pub enum Unavailable {
         reason: ExitReason,
     },
     /// Its supervisor gave up or was killed.
-    #[error("the supervisor of child {child:?} gave up: {reason}")]
     GaveUp {
         /// The child's id.
         child: Arc<str>,
@@ -35,54 +33,53 @@ pub enum Unavailable {
 }
 
 impl Unavailable {
-    /// Whether the same can succeed later without anybody's doing.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Restarting { .. })
+    /// The entry of the error catalogue for this failure. Only the supervisor, or whoever asks it, decides on
+    /// another start of a child that is gone.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Restarting { .. } => Code::ServiceUnavailable,
+            Self::Stopped { .. } | Self::GaveUp { .. } => Code::InitializationFailed,
+        }
     }
 }
 
 /// Why a call to a child failed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ChildCallError {
     /// It was not called.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
+    Unavailable(Unavailable),
     /// It was called, and that failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
+    Call(CallError),
 }
 
 impl ChildCallError {
-    /// Whether the same call can succeed later.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Unavailable(unavailable) => unavailable.is_retryable(),
-            Self::Call(call) => call.is_retryable(),
-        }
-    }
-
     /// The entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
         match self {
-            Self::Unavailable(_) => Code::ServiceUnavailable,
+            Self::Unavailable(unavailable) => unavailable.code(),
             Self::Call(call) => call.code(),
         }
     }
 }
 
-impl From<ChildCallError> for Error {
-    fn from(error: ChildCallError) -> Self {
-        Self::new(error.code(), "a call to a child failed").caused_by(error)
+impl From<Unavailable> for ChildCallError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl From<CallError> for ChildCallError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
     }
 }
 
 /// Why a message was not sent to a child. It gives the message back.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildSendError<M> {
     /// Nobody fills its role.
-    #[error("{cause}")]
     Unavailable {
         /// The message.
         message: M,
@@ -90,7 +87,6 @@ pub enum ChildSendError<M> {
         cause: Unavailable,
     },
     /// Its mailbox has no room.
-    #[error("the mailbox of child {child:?} is full")]
     Full {
         /// The message.
         message: M,
@@ -98,7 +94,6 @@ pub enum ChildSendError<M> {
         child: Arc<str>,
     },
     /// Waiting for room would never end.
-    #[error("waiting for room in the mailbox of child {child:?} would never end")]
     Deadlock {
         /// The message.
         message: M,
@@ -119,12 +114,35 @@ impl<M> ChildSendError<M> {
         }
     }
 
-    /// Whether the same send can succeed later.
-    pub fn is_retryable(&self) -> bool {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Unavailable { cause, .. } => cause.is_retryable(),
-            Self::Full { .. } => true,
-            Self::Deadlock { .. } => false,
+            Self::Unavailable { cause, .. } => cause.code(),
+            Self::Full { .. } => Code::ResourceExhausted,
+            Self::Deadlock { .. } => Code::InternalError,
+        }
+    }
+
+    /// Whether the same send can succeed later, as the code says.
+    pub fn is_retryable(&self) -> bool {
+        self.code().retry().is_retryable()
+    }
+}
+
+impl<M> StdError for ChildSendError<M> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.code().as_source())
+    }
+}
+
+impl<M> fmt::Display for ChildSendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable { cause, .. } => cause.fmt(f),
+            Self::Full { child, .. } => write!(f, "the mailbox of child {child:?} is full"),
+            Self::Deadlock { child, .. } => {
+                write!(f, "waiting for room in the mailbox of child {child:?} would never end")
+            }
         }
     }
 }
@@ -169,17 +187,15 @@ impl<M> Failed<M> {
 }
 
 /// Why a supervisor did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum SupervisorError {
     /// It has no such child.
-    #[error("the supervisor has no child {child:?}")]
     NotFound {
         /// The id or pid that was asked for.
         child: Arc<str>,
     },
     /// The child runs; stop it first.
-    #[error("child {child:?} is running as {pid}")]
     Running {
         /// The child's id.
         child: Arc<str>,
@@ -187,46 +203,36 @@ pub enum SupervisorError {
         pid: Pid,
     },
     /// The child is being restarted.
-    #[error("child {child:?} is restarting")]
     Restarting {
         /// The child's id.
         child: Arc<str>,
     },
     /// A child with this id is specified and does not run; restart or delete it.
-    #[error("child {child:?} is already specified")]
     AlreadyPresent {
         /// The child's id.
         child: Arc<str>,
     },
+    /// A child of a clone of this specification runs, and both would fill the same role.
+    RoleTaken {
+        /// The child's id.
+        child: Arc<str>,
+    },
     /// The child is permanent and significant, which contradict each other.
-    #[error("child {child:?} is permanent, so it cannot be significant")]
     PermanentSignificant {
         /// The child's id.
         child: Arc<str>,
     },
     /// The child is significant, but this supervisor never shuts down by itself.
-    #[error("child {child:?} is significant, but the supervisor's auto shutdown is never")]
     SignificantWithoutAutoShutdown {
         /// The child's id.
         child: Arc<str>,
     },
     /// The supervisor has as many children as it may have.
-    #[error("the supervisor already has {max_children} children, the most it may have")]
     Full {
         /// Its bound.
         max_children: usize,
     },
-    /// The child was not spawned.
-    #[error("child {child:?} was not spawned")]
-    Spawn {
-        /// The child's id.
-        child: Arc<str>,
-        /// Why.
-        #[source]
-        error: SpawnError,
-    },
-    /// The child's `init` failed, or was not done in time.
-    #[error("child {child:?} did not start: {reason}")]
+    /// The child was not spawned, or its `init` failed or was not done in time.
     NotStarted {
         /// The child's id.
         child: Arc<str>,
@@ -234,42 +240,119 @@ pub enum SupervisorError {
         reason: ExitReason,
     },
     /// The supervisor did not answer. Whether it did what it was asked is unknown after a timeout.
-    #[error("the supervisor did not answer")]
-    NoAnswer(#[from] ChildCallError),
+    NoAnswer(ChildCallError),
 }
 
 impl SupervisorError {
-    /// Whether the same can succeed later.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Restarting { .. }
-            | Self::Full { .. }
-            | Self::NotStarted { .. }
-            | Self::Spawn { error: SpawnError::TooManyProcesses { .. }, .. } => true,
-            Self::NoAnswer(error) => error.is_retryable(),
-            _ => false,
-        }
-    }
-
     /// The entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
         match self {
             Self::NotFound { .. } => Code::DataNotFound,
-            Self::Running { .. } | Self::AlreadyPresent { .. } => Code::ConstraintViolation,
+            Self::Running { .. } | Self::AlreadyPresent { .. } | Self::RoleTaken { .. } => {
+                Code::ConstraintViolation
+            }
             Self::PermanentSignificant { .. } | Self::SignificantWithoutAutoShutdown { .. } => {
                 Code::InvalidConfigValue
             }
             Self::Restarting { .. } => Code::ServiceUnavailable,
             Self::Full { .. } => Code::ResourceExhausted,
-            Self::Spawn { .. } | Self::NotStarted { .. } => Code::InitializationFailed,
+            Self::NotStarted { .. } => Code::InitializationFailed,
             Self::NoAnswer(error) => error.code(),
         }
     }
 }
 
-impl From<SupervisorError> for Error {
-    fn from(error: SupervisorError) -> Self {
-        Self::new(error.code(), "a supervisor refused").caused_by(error)
+impl From<ChildCallError> for SupervisorError {
+    fn from(error: ChildCallError) -> Self {
+        Self::NoAnswer(error)
+    }
+}
+
+/// Whoever converts one of these errors knows only that it is some error: it names its code as its source,
+/// where [`Error::of`] finds it, so `?` in a handler keeps code and advice on retry.
+macro_rules! coded {
+    ($($error:ty;)+) => {
+        $(
+            impl $error {
+                /// Whether the same can succeed later without anybody's doing, as the code says.
+                pub fn is_retryable(&self) -> bool {
+                    self.code().retry().is_retryable()
+                }
+            }
+
+            impl std::error::Error for $error {
+                fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                    Some(self.code().as_source())
+                }
+            }
+
+            impl From<$error> for foundation_types::Error {
+                fn from(error: $error) -> Self {
+                    Self::of(error)
+                }
+            }
+        )+
+    };
+}
+pub(crate) use coded;
+
+coded! {
+    Unavailable;
+    ChildCallError;
+    SupervisorError;
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restarting { child } => write!(f, "child {child:?} is restarting"),
+            Self::Stopped { child, reason } => write!(f, "child {child:?} is stopped: {reason}"),
+            Self::GaveUp { child, reason } => {
+                write!(f, "the supervisor of child {child:?} gave up: {reason}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for ChildCallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
+            Self::Call(call) => call.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for SupervisorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound { child } => write!(f, "the supervisor has no child {child:?}"),
+            Self::Running { child, pid } => write!(f, "child {child:?} is running as {pid}"),
+            Self::Restarting { child } => write!(f, "child {child:?} is restarting"),
+            Self::AlreadyPresent { child } => write!(f, "child {child:?} is already specified"),
+            Self::RoleTaken { child } => {
+                write!(f, "a child of a clone of the specification of {child:?} is running")
+            }
+            Self::PermanentSignificant { child } => {
+                write!(f, "child {child:?} is permanent, so it cannot be significant")
+            }
+            Self::SignificantWithoutAutoShutdown { child } => {
+                write!(
+                    f,
+                    "child {child:?} is significant, but the supervisor's auto shutdown is never"
+                )
+            }
+            Self::Full { max_children } => {
+                write!(
+                    f,
+                    "the supervisor already has {max_children} children, the most it may have"
+                )
+            }
+            Self::NotStarted { child, reason } => {
+                write!(f, "child {child:?} did not start: {reason}")
+            }
+            Self::NoAnswer(error) => write!(f, "the supervisor did not answer: {error}"),
+        }
     }
 }
 
@@ -280,3 +363,6 @@ pub(crate) fn cause(reason: &ExitReason) -> Arc<Error> {
         other => Arc::new(Error::new(Code::ProcessNotAlive, format!("the child ended: {other}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

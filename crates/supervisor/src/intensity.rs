@@ -6,63 +6,69 @@ use std::time::Duration;
 use foundation_env::fault;
 use foundation_types::Instant;
 
+use crate::steps::Steps;
+
 /// The restarts of one supervisor within its period.
 ///
 /// A queue of restart instants, oldest first. Each instant enters once and leaves once, so a
 /// restart costs O(1) however many there are (OTP walks the list on each restart). It holds at
 /// most as many instants as restarts are allowed in a period.
 #[derive(Debug, Clone)]
-pub struct Intensity {
+pub(crate) struct Intensity {
     restarts_max: u32,
     period: Duration,
     recent: VecDeque<Instant>,
-    steps: u64,
+    steps: Steps,
 }
 
 impl Intensity {
     /// Creates the window: the supervisor gives up at the restart after `restarts_max` ones within
     /// `period`. Zero restarts means giving up at the first.
-    pub fn new(restarts_max: u32, period: Duration) -> Self {
-        Self { restarts_max, period, recent: VecDeque::new(), steps: 0 }
+    pub(crate) fn new(restarts_max: u32, period: Duration) -> Self {
+        Self { restarts_max, period, recent: VecDeque::new(), steps: Steps::default() }
     }
 
     /// Returns the number of restarts allowed in a period.
-    pub fn restarts_max(&self) -> u32 {
+    pub(crate) fn restarts_max(&self) -> u32 {
         self.restarts_max
     }
 
     /// Returns the period.
-    pub fn period(&self) -> Duration {
+    pub(crate) fn period(&self) -> Duration {
         self.period
     }
 
     /// Returns the restarts within the period that ends at the last [`Intensity::is_exhausted`].
-    pub fn recent(&self) -> usize {
+    pub(crate) fn recent(&self) -> usize {
         self.recent.len()
     }
 
     /// Forgets restarts that are older than the period at `now`, and tells whether one more would
     /// be too many. A restart exactly one period ago still counts, as in OTP.
-    pub fn is_exhausted(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_exhausted(&mut self, now: Instant) -> bool {
+        if fault::planted("restart_list_walked") {
+            self.recent.iter().for_each(|_| self.steps.add(1));
+        }
         while let Some(&oldest) = self.recent.front()
             && now.saturating_duration_since(oldest) > self.period
             && !fault::planted("restart_count_never_reset")
         {
             self.recent.pop_front();
-            self.steps += 1;
+            self.steps.add(1);
         }
         self.recent.len() >= usize::try_from(self.restarts_max).unwrap_or(usize::MAX)
     }
 
     /// Notes a restart.
-    pub fn record(&mut self, now: Instant) {
+    pub(crate) fn record(&mut self, now: Instant) {
         self.recent.push_back(now);
-        self.steps += 1;
+        self.steps.add(1);
     }
 
-    /// Returns how often an instant entered or left the window, the whole work done here.
-    pub fn steps(&self) -> u64 {
-        self.steps
+    /// How often an instant entered or left the window, the whole work done here.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> Steps {
+        self.steps.clone()
     }
 }
 

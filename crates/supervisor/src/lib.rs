@@ -43,7 +43,9 @@ pub mod restart;
 mod role;
 mod shutdown;
 mod spec;
+mod steps;
 mod supervisor;
+mod table;
 mod target;
 mod task;
 
@@ -52,7 +54,6 @@ pub use audit::RestartRecord;
 pub use backoff::Backoff;
 pub use dynamic::{DynamicMessage, DynamicRef, DynamicSupervisor};
 pub use error::{ChildCallError, ChildSendError, SupervisorError, Unavailable};
-pub use intensity::Intensity;
 pub use lineage::Supervises;
 pub use partition::{PartitionError, PartitionSupervisor, Partitions};
 pub use restart::{AutoShutdown, Restart, Strategy};

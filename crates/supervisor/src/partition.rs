@@ -6,28 +6,53 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_process::{StartError, System};
+use foundation_types::Code;
 
 use crate::address::ChildAddress;
 use crate::backoff::Backoff;
+use crate::error::coded;
 use crate::restart::Strategy;
 use crate::spec::ChildSpec;
 use crate::supervisor::{Supervisor, SupervisorRef};
 
 /// Why a partitioned supervisor was not made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartitionError {
     /// There must be a partition.
-    #[error("there are no partitions; at least one is needed")]
     NoPartitions,
     /// A child does not handle the messages that are routed.
-    #[error("child {child:?} of partition {index} handles another type of messages")]
     WrongMessage {
         /// The partition.
         index: usize,
         /// The child's id.
         child: Arc<str>,
     },
+}
+
+impl PartitionError {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoPartitions => Code::InvalidConfigValue,
+            Self::WrongMessage { .. } => Code::TypeMismatch,
+        }
+    }
+}
+
+coded! {
+    PartitionError;
+}
+
+impl fmt::Display for PartitionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPartitions => f.write_str("there are no partitions; at least one is needed"),
+            Self::WrongMessage { index, child } => {
+                write!(f, "child {child:?} of partition {index} handles another type of messages")
+            }
+        }
+    }
 }
 
 /// A supervisor with `n` like children, the partitions, each serving its part of the keys.

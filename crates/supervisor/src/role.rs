@@ -57,6 +57,10 @@ pub(crate) trait AnyRole: Send + Sync {
     /// Notes that a supervisor of this system has taken the child.
     fn adopt(&self, system: &System);
 
+    /// The same, unless a child of a clone of the specification fills the role or is about to. Returns
+    /// whether it was noted.
+    fn adopt_if_free(&self, system: &System) -> bool;
+
     /// Begins the next incarnation and returns its number.
     fn begin(&self) -> u64;
 
@@ -146,6 +150,19 @@ impl<M: Send + 'static> AnyRole for Role<M> {
             (place.system.replace(system.clone()), std::mem::replace(&mut place.holder, next))
         });
         drop(stale);
+    }
+
+    fn adopt_if_free(&self, system: &System) -> bool {
+        self.level.update(|place| {
+            let over =
+                matches!(place.holder, Holder::Absent(Absence::Stopped(_) | Absence::GaveUp(_)));
+            let free = over || place.system.is_none();
+            if free {
+                place.system = Some(system.clone());
+                place.holder = Holder::Absent(Absence::Restarting);
+            }
+            free
+        })
     }
 
     fn begin(&self) -> u64 {

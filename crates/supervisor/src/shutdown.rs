@@ -12,24 +12,22 @@ pub(crate) struct Stopping {
     deadline: Deadline,
 }
 
-/// Tells a child to end, in the way its specification wants, and returns at once.
+/// Tells a child to end, in the way its specification wants, and returns when it is to be killed.
+pub(crate) fn order(system: &System, pid: Pid, shutdown: Shutdown) -> Deadline {
+    match shutdown {
+        Shutdown::BrutalKill => system.kill(pid),
+        Shutdown::Timeout(_) | Shutdown::Infinity => system.stop(pid, ExitReason::SHUTDOWN),
+    };
+    match shutdown {
+        Shutdown::Timeout(timeout) => system.deadline(timeout),
+        Shutdown::BrutalKill | Shutdown::Infinity => Deadline::NEVER,
+    }
+}
+
+/// Tells a child to end and returns at once.
 pub(crate) fn begin(system: &System, pid: Pid, shutdown: Shutdown) -> Stopping {
     let monitor = system.monitor(pid);
-    let deadline = match shutdown {
-        Shutdown::BrutalKill => {
-            system.kill(pid);
-            Deadline::NEVER
-        }
-        Shutdown::Timeout(timeout) => {
-            system.stop(pid, ExitReason::SHUTDOWN);
-            system.deadline(timeout)
-        }
-        Shutdown::Infinity => {
-            system.stop(pid, ExitReason::SHUTDOWN);
-            Deadline::NEVER
-        }
-    };
-    Stopping { monitor, deadline }
+    Stopping { monitor, deadline: order(system, pid, shutdown) }
 }
 
 impl Stopping {

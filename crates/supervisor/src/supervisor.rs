@@ -24,6 +24,7 @@
 mod children;
 mod reference;
 mod restarting;
+mod serving;
 
 use std::fmt;
 use std::sync::Arc;
@@ -190,6 +191,12 @@ impl Supervisor {
         let start = system.process(self).label(label).start(Deadline::NEVER);
         let address = Box::pin(start).await?;
         Ok(SupervisorRef::from(address))
+    }
+
+    /// The work done for its children, as far as it could grow with their number.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> [crate::steps::Steps; 2] {
+        [self.children.steps(), self.intensity.steps()]
     }
 
     /// Starts the first children; what was started is stopped again when one does not start.

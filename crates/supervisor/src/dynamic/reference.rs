@@ -102,8 +102,8 @@ impl DynamicRef {
     ///
     /// # Errors
     ///
-    /// `Full` when there are as many children as there may be; `NotStarted` when its `init`
-    /// failed: then it is not added.
+    /// `Full` when there are as many children as there may be; `RoleTaken` while a child of a clone of
+    /// this specification runs; `NotStarted` when its `init` failed: then it is not added.
     pub async fn start_child(&self, spec: ChildSpec) -> Result<Pid, SupervisorError> {
         let spec = Box::new(spec);
         self.target.call(|reply| DynamicMessage(Request::Start(spec, reply))).await?

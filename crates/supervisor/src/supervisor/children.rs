@@ -11,6 +11,7 @@ use foundation_types::{Instant, Pid};
 use crate::alarm::AlarmId;
 use crate::launch::Spawned;
 use crate::spec::{ChildKind, ChildSpec};
+use crate::table::Table;
 
 use super::reference::{ChildCounts, ChildInfo, ChildState};
 
@@ -39,10 +40,9 @@ pub(super) struct Child {
 /// All children. The key is a number that grows with the start order and is never used again.
 #[derive(Default)]
 pub(super) struct Children {
-    table: BTreeMap<u64, Child>,
+    table: Table<Child>,
     by_id: BTreeMap<Arc<str>, u64>,
     by_pid: BTreeMap<Pid, u64>,
-    next: u64,
     /// Significant children that are not stopped.
     significant: usize,
 }
@@ -50,8 +50,7 @@ pub(super) struct Children {
 impl Children {
     /// Adds a stopped child at the end. Its id is new: the caller has looked.
     pub(super) fn push(&mut self, spec: ChildSpec) -> u64 {
-        let key = self.next;
-        self.next += 1;
+        let key = self.table.next_key();
         self.by_id.insert(Arc::clone(&spec.id), key);
         let child = Child {
             spec,
@@ -66,17 +65,17 @@ impl Children {
 
     pub(super) fn remove(&mut self, key: u64) -> Option<Child> {
         drop(self.set(key, State::Stopped));
-        let child = self.table.remove(&key)?;
+        let child = self.table.remove(key)?;
         self.by_id.remove(&child.spec.id);
         Some(child)
     }
 
     pub(super) fn get(&self, key: u64) -> Option<&Child> {
-        self.table.get(&key)
+        self.table.get(key)
     }
 
     pub(super) fn get_mut(&mut self, key: u64) -> Option<&mut Child> {
-        self.table.get_mut(&key)
+        self.table.get_mut(key)
     }
 
     pub(super) fn find(&self, id: &str) -> Option<u64> {
@@ -94,7 +93,7 @@ impl Children {
     /// Changes the state of a child and returns the one before. Keeps the map by pid and the count
     /// of significant children in step; nothing else writes either.
     pub(super) fn set(&mut self, key: u64, state: State) -> Option<State> {
-        let child = self.table.get_mut(&key)?;
+        let child = self.table.get_mut(key)?;
         let now_up = !matches!(state, State::Stopped);
         let was_up = !matches!(child.state, State::Stopped);
         if child.spec.significant {
@@ -120,21 +119,26 @@ impl Children {
 
     /// The keys in start order.
     pub(super) fn keys(&self) -> Vec<u64> {
-        self.table.keys().copied().collect()
+        self.keys_from(0)
     }
 
     /// The keys from this one on, in start order.
     pub(super) fn keys_from(&self, key: u64) -> Vec<u64> {
-        self.table.range(key..).map(|(key, _)| *key).collect()
+        self.table.from(key).map(|(key, _)| key).collect()
     }
 
     pub(super) fn infos(&self) -> Vec<ChildInfo> {
-        self.table.values().map(Child::info).collect()
+        self.table.all().map(|(_, child)| child.info()).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> crate::steps::Steps {
+        self.table.steps()
     }
 
     pub(super) fn counts(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
-        for child in self.table.values() {
+        for (_, child) in self.table.all() {
             counts.add(child.spec.kind, matches!(child.state, State::Running(_)));
         }
         counts

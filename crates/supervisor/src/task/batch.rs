@@ -26,7 +26,7 @@ pub struct BatchOptions {
     /// How long each item may run; without limit by default.
     pub timeout: Option<Duration>,
     /// When the whole batch must have ended; never by default. Items that have not started then
-    /// have timed out.
+    /// have timed out. Where the iterator does not know how many are left at most, no more are taken.
     pub deadline: Deadline,
     /// Whether outcomes come in the order of the items, as by default, or as they end.
     pub ordered: bool,
@@ -114,6 +114,8 @@ pub struct Batch<I: Iterator, T, E> {
     exhausted: bool,
     /// The deadline has passed.
     expired: bool,
+    /// An item was settled without a start since it last gave way.
+    unstarted: bool,
     taken: u64,
     running: BTreeMap<u64, Arc<Control>>,
     ended: Arc<Level<Vec<BatchItem<T, E>>>>,
@@ -154,6 +156,7 @@ where
             ticket: None,
             exhausted: false,
             expired: false,
+            unstarted: false,
             taken: 0,
             running: BTreeMap::new(),
             ended: Arc::new(Level::new(Vec::new())),
@@ -174,15 +177,17 @@ where
     }
 
     async fn next_outcome(&mut self) -> Option<BatchItem<T, E>> {
-        if !self.expired
-            && !self.options.deadline.is_never()
-            && let Some(system) = self.pool.system()
-        {
-            let deadline = self.options.deadline;
-            match system.before(deadline, poll_fn(|cx| self.poll_next(cx))).await {
-                Ok(item) => return item,
-                // Items that run end themselves at the same instant.
-                Err(Elapsed) => self.expired = true,
+        let deadline = self.options.deadline;
+        let system = if deadline.is_never() { None } else { self.pool.system() };
+        if let Some(system) = system {
+            // With an outcome at each poll the limit below would never be looked at.
+            self.expired |= deadline.has_passed(system.env().now());
+            if !self.expired {
+                match system.before(deadline, poll_fn(|cx| self.poll_next(cx))).await {
+                    Ok(item) => return item,
+                    // Items that run end themselves at the same instant.
+                    Err(Elapsed) => self.expired = true,
+                }
             }
         }
         poll_fn(|cx| self.poll_next(cx)).await
@@ -202,6 +207,12 @@ where
     }
 
     fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<BatchItem<T, E>>> {
+        // Such items wait for nothing: whoever takes outcomes in a loop would keep its thread, and
+        // nobody would ever open the pool again.
+        if std::mem::take(&mut self.unstarted) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             let look = |ended: &mut Vec<_>| (!ended.is_empty()).then(|| std::mem::take(ended));
             while let Poll::Ready(ended) = self.ended.poll(&mut self.ended_ticket, cx, look) {
@@ -214,7 +225,8 @@ where
                 return Poll::Ready(Some(item));
             }
             if self.waiting.is_none() && !self.exhausted && self.may_start() {
-                self.waiting = self.items.next();
+                let endless = self.items.size_hint().1.is_none();
+                self.waiting = if self.expired && endless { None } else { self.items.next() };
                 self.exhausted = self.waiting.is_none();
             }
             if self.waiting.is_none() {
@@ -250,6 +262,7 @@ where
             }
         };
         drop(self.waiting.take());
+        self.unstarted = true;
         let index = self.taken;
         self.taken += 1;
         self.keep(BatchItem { index, outcome: without });

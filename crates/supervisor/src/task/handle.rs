@@ -1,13 +1,15 @@
 //! Submitting a task, and the handle to one that was admitted.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foundation_process::System;
+use foundation_process::{SpawnError, System};
 use foundation_types::{Code, Deadline, Error, PanicReport, Pid};
 
+use crate::error::coded;
 use crate::level::Level;
 
 use super::pool::{Place, Pool, Slot};
@@ -27,6 +29,8 @@ pub enum TaskOutcome<T, E> {
     TimedOut,
     /// It was cancelled, or killed with its supervisor.
     Cancelled,
+    /// It had a place, and its process could not be spawned.
+    NotStarted(SpawnError),
 }
 
 impl<T, E> From<Result<T, E>> for TaskOutcome<T, E> {
@@ -110,11 +114,10 @@ impl TaskOptions {
 }
 
 /// Why a task was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// All places are taken and the line is full.
-    #[error("{running} tasks run and {queued} wait, the most there may be")]
     Full {
         /// Tasks that run.
         running: usize,
@@ -122,33 +125,64 @@ pub enum Refusal {
         queued: usize,
     },
     /// The task supervisor does not run.
-    #[error("the task supervisor is not running")]
     Closed,
 }
 
 /// A task that was refused, given back.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the task was refused")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TaskRejected<F> {
     /// The task.
     pub task: F,
     /// Why it was refused.
-    #[source]
     pub reason: Refusal,
 }
 
+impl Refusal {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Full { .. } => Code::ResourceExhausted,
+            Self::Closed => Code::ServiceUnavailable,
+        }
+    }
+}
+
+coded! {
+    Refusal;
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { running, queued } => {
+                write!(f, "{running} tasks run and {queued} wait, the most there may be")
+            }
+            Self::Closed => f.write_str("the task supervisor is not running"),
+        }
+    }
+}
+
 impl<F> TaskRejected<F> {
-    /// Whether the same task can be admitted later.
+    /// Whether the same task can be admitted later, as the code says.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.reason, Refusal::Full { .. })
+        self.reason.is_retryable()
     }
 
     /// The entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
-        match self.reason {
-            Refusal::Full { .. } => Code::ResourceExhausted,
-            Refusal::Closed => Code::ServiceUnavailable,
-        }
+        self.reason.code()
+    }
+}
+
+impl<F> StdError for TaskRejected<F> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+impl<F> fmt::Display for TaskRejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task was refused")
     }
 }
 

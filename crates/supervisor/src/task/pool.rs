@@ -12,13 +12,15 @@
 //!   stops, so no freed place is overlooked and jobs that fail to start do not nest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
 use foundation_process::System;
-use foundation_types::Pid;
+use foundation_types::{Code, Deadline, Instant, Pid};
 
 use super::handle::Refusal;
 
@@ -78,7 +80,7 @@ pub struct TaskStats {
     pub refused: u64,
     /// Tasks that ended well.
     pub ok: u64,
-    /// Tasks that returned an error.
+    /// Tasks that returned an error, or could not be spawned.
     pub failed: u64,
     /// Tasks that panicked.
     pub panicked: u64,
@@ -89,12 +91,34 @@ pub struct TaskStats {
 }
 
 /// The pool has no keeper, or another one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PoolClosed {
-    #[error("the task supervisor is not running")]
     Closed,
-    #[error("the task supervisor is already running as {0}")]
     Open(Pid),
+}
+
+impl PoolClosed {
+    fn code(&self) -> Code {
+        match self {
+            Self::Closed => Code::ServiceUnavailable,
+            Self::Open(_) => Code::ConstraintViolation,
+        }
+    }
+}
+
+impl StdError for PoolClosed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.code().as_source())
+    }
+}
+
+impl fmt::Display for PoolClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the task supervisor is not running"),
+            Self::Open(pid) => write!(f, "the task supervisor is already running as {pid}"),
+        }
+    }
 }
 
 /// The process that keeps the pool open.
@@ -108,6 +132,9 @@ pub(super) struct Owner {
 pub(super) trait Job: Send {
     fn launch(self: Box<Self>, owner: &Owner, slot: Slot);
 
+    /// When it must have ended, the time in line included.
+    fn deadline(&self) -> Deadline;
+
     /// Ends it without a start: its time is over.
     fn expire(self: Box<Self>);
 }
@@ -120,6 +147,8 @@ enum InLine {
 struct State {
     owner: Option<Owner>,
     line: BTreeMap<u64, InLine>,
+    /// The jobs in line that have a deadline, the earliest first.
+    deadlines: BTreeSet<(Deadline, u64)>,
     /// Tickets that got their place and have not fetched it.
     granted: BTreeSet<u64>,
     /// Tasks that have not ended; the pid is there once they are spawned.
@@ -166,7 +195,7 @@ impl Drop for Pumping<'_> {
 
 impl State {
     fn has_room(&self, limits: TaskLimits) -> bool {
-        if fault::planted("max_children_off_by_one") {
+        if fault::planted("task_place_off_by_one") {
             return self.stats.running <= limits.max_children;
         }
         self.stats.running < limits.max_children
@@ -180,10 +209,27 @@ impl State {
     fn remove_from_line(&mut self, number: u64) -> Option<InLine> {
         let removed = self.line.remove(&number)?;
         match &removed {
-            InLine::Job(_) => self.stats.queued -= 1,
+            InLine::Job(job) => {
+                self.stats.queued -= 1;
+                self.deadlines.remove(&(job.deadline(), number));
+            }
             InLine::Ticket(_) => self.stats.batches_waiting -= 1,
         }
         Some(removed)
+    }
+
+    /// Takes the jobs out of the line whose time is over at `now`.
+    fn remove_expired(&mut self, now: Instant) -> Vec<Box<dyn Job>> {
+        let mut expired = Vec::new();
+        while let Some(&(deadline, number)) = self.deadlines.first()
+            && deadline.has_passed(now)
+        {
+            self.deadlines.pop_first();
+            if let Some(InLine::Job(job)) = self.remove_from_line(number) {
+                expired.push(job);
+            }
+        }
+        expired
     }
 }
 
@@ -195,6 +241,7 @@ impl Pool {
             state: Mutex::new(State {
                 owner: None,
                 line: BTreeMap::new(),
+                deadlines: BTreeSet::new(),
                 granted: BTreeSet::new(),
                 tasks: BTreeMap::new(),
                 next: 0,
@@ -229,6 +276,7 @@ impl Pool {
             state.stats.queued = 0;
             state.stats.batches_waiting = 0;
             let pids: Vec<_> = state.tasks.values().copied().flatten().collect();
+            state.deadlines.clear();
             (state.owner.take(), std::mem::take(&mut state.line), pids)
         };
         if let Some(owner) = owner {
@@ -254,32 +302,44 @@ impl Pool {
         task: F,
         make: impl FnOnce(F) -> W,
     ) -> Result<Place<W>, (F, Refusal)> {
-        let (owner, slot) = {
-            let mut state = self.state.lock();
-            let Some(owner) = state.owner.clone() else {
-                state.stats.refused += 1;
-                return Err((task, Refusal::Closed));
-            };
-            let ahead = state.stats.queued;
-            if !state.line.is_empty() || !state.has_room(self.limits) {
-                if ahead >= self.limits.queue_max {
-                    state.stats.refused += 1;
-                    return Err((
-                        task,
-                        Refusal::Full { running: state.stats.running, queued: ahead },
-                    ));
-                }
-                state.stats.submitted += 1;
-                state.stats.queued += 1;
-                state.line.insert(number, InLine::Job(Box::new(make(task))));
-                return Ok(Place::InLine { ahead, system: owner.system });
-            }
+        let mut state = self.state.lock();
+        let Some(owner) = state.owner.clone() else {
+            state.stats.refused += 1;
+            return Err((task, Refusal::Closed));
+        };
+        if state.line.is_empty() && state.has_room(self.limits) {
             state.take_place();
             state.stats.submitted += 1;
             state.tasks.insert(number, None);
-            (owner, Slot { pool: Arc::clone(self) })
+            drop(state);
+            let slot = Slot { pool: Arc::clone(self) };
+            return Ok(Place::Now { work: make(task), owner, slot });
+        }
+        // Nobody may be waiting for those whose time is over, so they are looked for here.
+        let expired = if state.stats.queued >= self.limits.queue_max {
+            state.remove_expired(owner.system.env().now())
+        } else {
+            Vec::new()
         };
-        Ok(Place::Now { work: make(task), owner, slot })
+        let ahead = state.stats.queued;
+        let admitted = if ahead >= self.limits.queue_max {
+            state.stats.refused += 1;
+            Err((task, Refusal::Full { running: state.stats.running, queued: ahead }))
+        } else {
+            state.stats.submitted += 1;
+            state.stats.queued += 1;
+            let job = make(task);
+            if !job.deadline().is_never() {
+                state.deadlines.insert((job.deadline(), number));
+            }
+            state.line.insert(number, InLine::Job(Box::new(job)));
+            Ok(Place::InLine { ahead, system: owner.system })
+        };
+        drop(state);
+        for job in expired {
+            job.expire();
+        }
+        admitted
     }
 
     /// A number for a task or a ticket; numbers grow, so the line is in the order of arrival.
@@ -329,11 +389,11 @@ impl Pool {
 
     /// Notes the process of a task. Returns false when the task must not run: it has ended, or the
     /// pool was closed since.
-    pub(super) fn spawned(&self, number: u64, pid: Pid, owner: &Owner) -> bool {
+    pub(super) fn spawned(&self, number: u64, pid: Pid, owner: Pid) -> bool {
         let mut state = self.state.lock();
         let Some(task) = state.tasks.get_mut(&number) else { return false };
         *task = Some(pid);
-        state.owner.as_ref().is_some_and(|now| now.pid == owner.pid)
+        state.owner.as_ref().is_some_and(|now| now.pid == owner)
     }
 
     /// Counts the outcome of a task that ran or waited.

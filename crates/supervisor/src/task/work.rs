@@ -131,7 +131,7 @@ impl<T, E> Drop for Finish<T, E> {
         let outcome = self.outcome.lock().take().unwrap_or(TaskOutcome::Cancelled);
         self.control.pool.ended(self.control.number, |stats: &mut TaskStats| match outcome {
             TaskOutcome::Ok(_) => &mut stats.ok,
-            TaskOutcome::Error(_) => &mut stats.failed,
+            TaskOutcome::Error(_) | TaskOutcome::NotStarted(_) => &mut stats.failed,
             TaskOutcome::Panicked(_) => &mut stats.panicked,
             TaskOutcome::TimedOut => &mut stats.timed_out,
             TaskOutcome::Cancelled => &mut stats.cancelled,
@@ -160,6 +160,10 @@ where
         settle(*self, owner, slot);
     }
 
+    fn deadline(&self) -> Deadline {
+        self.options.deadline
+    }
+
     fn expire(self: Box<Self>) {
         self.finish.give_up(TaskOutcome::TimedOut);
     }
@@ -182,24 +186,35 @@ where
     }
     let control = Arc::clone(&work.finish.control);
     let label = Arc::clone(&work.options.label);
-    let task = Task { slot: Some(slot), work: Some(work) };
-    // A task that is not spawned is dropped with its `Finish`, which says Cancelled.
-    let Ok(address) = owner.system.process(task).label(label).parent(owner.pid).mailbox(1).spawn()
-    else {
-        return;
+    let work = Arc::new(Mutex::new(Some(work)));
+    let task = Task { owner: owner.pid, slot: Some(slot), work: Arc::clone(&work) };
+    let spawn = owner.system.process(task).label(label).parent(owner.pid).mailbox(1);
+    let pid = match spawn.spawn() {
+        Ok(address) => address.pid(),
+        Err(error) => {
+            let work = work.lock().take();
+            if let Some(work) = work {
+                work.finish.give_up(TaskOutcome::NotStarted(error));
+            }
+            return;
+        }
     };
-    let pid = address.pid();
+    // Before anybody can kill it: its outcome is to be told before it is Dead.
+    drop(work);
     let wanted = control.spawned(&owner.system, pid);
-    if !control.pool.spawned(control.number, pid, owner) || !wanted {
+    if !control.pool.spawned(control.number, pid, owner.pid) || !wanted {
         owner.system.kill(pid);
     }
 }
 
 /// The process of a task. It does its work in `init` and is told nothing.
 struct Task<B, T, E> {
+    /// The keeper when the task got its place.
+    owner: Pid,
     // Dropped before `work`, whose `Finish` tells the outcome.
     slot: Option<Arc<Slot>>,
-    work: Option<Work<B, T, E>>,
+    /// Shared with whoever spawns it, who tells the outcome if that fails.
+    work: Arc<Mutex<Option<Work<B, T, E>>>>,
 }
 
 enum Never {}
@@ -214,9 +229,16 @@ where
     type Message = Never;
 
     async fn init(&mut self, context: &mut Context<Never>) -> Outcome {
-        let (Some(work), Some(slot)) = (self.work.take(), self.slot.take()) else {
+        let work = self.work.lock().take();
+        let (Some(work), Some(slot)) = (work, self.slot.take()) else {
             return Err(ExitReason::Normal);
         };
+        // Here and not only by whoever spawned it, who may come to it later than this process to its
+        // work: the keeper has ended meanwhile, or knows of this process now and waits for it.
+        let control = &work.finish.control;
+        if !control.pool.spawned(control.number, context.pid(), self.owner) {
+            return Err(ExitReason::Normal);
+        }
         let system = context.system().clone();
         let outcome = Arc::clone(&work.finish.outcome);
         // The hook runs when the future is dropped and the process not Dead yet, also after a
@@ -237,3 +259,6 @@ where
         match message {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,3 +18,5 @@ mod restarts;
 mod subtree;
 #[cfg(test)]
 mod tasks;
+#[cfg(test)]
+mod waiting;

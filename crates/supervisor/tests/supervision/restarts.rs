@@ -2,58 +2,12 @@
 
 use std::time::Duration;
 
-use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::System;
 use foundation_supervisor::{Backoff, Strategy, Supervisor};
 use foundation_testkit::{sim_seeds, wait_for};
 use foundation_types::ExitReason;
 
 use crate::probe::{World, broken, picture, soon};
-
-/// Polls needed to restart `children` that are killed at once.
-fn polls_to_restart(children: u64) -> u64 {
-    let mut simulation = Simulation::new(children, SimOptions::default().steps_max(u64::MAX));
-    let env = simulation.env();
-    let system = System::new(env);
-    let world = World::default();
-    let (supervisor, pids) = simulation.block_on(async {
-        let mut supervisor =
-            Supervisor::new(Strategy::OneForOne).intensity(u32::MAX, Duration::from_secs(5));
-        for n in 0..children {
-            supervisor = supervisor.child(world.spec_as(format!("many-{n}"), "many"));
-        }
-        let supervisor = supervisor.start(&system).await.expect("all start");
-        let children = supervisor.which_children().await.expect("it lives");
-        let pids: Vec<_> = children
-            .iter()
-            .map(|child| match child.state {
-                foundation_supervisor::ChildState::Running(pid) => pid,
-                _ => panic!("all run"),
-            })
-            .collect();
-        (supervisor, pids)
-    });
-    let before = simulation.steps();
-    simulation.block_on(async {
-        for pid in &pids {
-            system.kill(*pid);
-        }
-        wait_for(system.env(), "all restarts", soon(&system), || match world.starts() {
-            all if all == 2 * children => Ok(()),
-            some => Err(some),
-        })
-        .await;
-        assert_eq!(supervisor.count_children().await.expect("it lives").active as u64, children);
-    });
-    simulation.steps() - before
-}
-
-/// Guarantee R3
-#[test]
-fn ten_times_the_deaths_take_at_most_twelve_times_the_steps() {
-    let (few, many) = (polls_to_restart(1_000), polls_to_restart(10_000));
-    assert!(many <= 12 * few, "{few} polls for 1,000 restarts, {many} for 10,000");
-}
 
 #[test]
 fn waits_grow_and_healthy_time_forgives() {

@@ -1,12 +1,13 @@
 //! Task supervisors: limits, outcomes, batches, and that nothing is left.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use foundation_env::Env;
 use foundation_env::sync::Mutex;
-use foundation_process::System;
+use foundation_process::{Limits, SpawnError, System};
 use foundation_supervisor::{
     Admission, BatchOptions, CpuPool, Refusal, Strategy, Supervisor, TaskContext, TaskHandle,
     TaskLimits, TaskOptions, TaskOutcome, TaskSupervisor,
@@ -450,6 +451,118 @@ fn a_batch_ends_at_its_deadline() {
         assert!(items[ok + 2..].iter().all(|item| item.outcome == TaskOutcome::TimedOut));
         check_at_rest(&tasks);
     });
+}
+
+/// A task in line whose time was over kept its place until somebody joined it, so a line full of them refused
+/// everybody.
+///
+/// Guarantee TS2
+#[test]
+fn tasks_whose_time_is_over_refuse_nobody() {
+    sim_seeds(0..6, |env, _| async move {
+        let (system, tasks) = open(&env, 1, 3).await;
+        let never = || std::future::pending::<Result<(), ()>>();
+        let first = admitted(tasks.submit(TaskOptions::default(), move |_| never()));
+        let waiting: Vec<_> = [20, 10, 10_000]
+            .into_iter()
+            .map(|millis| {
+                let deadline = system.deadline(Duration::from_millis(millis));
+                let options = TaskOptions::default().deadline(deadline);
+                admitted(tasks.submit(options, move |_| never()))
+            })
+            .collect();
+        let submit = || tasks.submit(TaskOptions::default(), move |_| never());
+        assert!(matches!(submit(), Admission::Refused(_)), "nobody's time is over");
+        pause(&env, 50).await;
+        let Admission::Queued { handle, ahead } = submit() else { panic!("two are over") };
+        assert_eq!((ahead, tasks.stats().queued, tasks.stats().timed_out), (1, 2, 2));
+        let finished: Vec<_> = waiting.iter().map(TaskHandle::is_finished).collect();
+        assert_eq!(finished, [true, true, false]);
+        drop((first, handle, waiting));
+        wait_for(&env, "the end of the first", soon(&system), || match tasks.stats().running {
+            0 => Ok(()),
+            running => Err(running),
+        })
+        .await;
+        check_at_rest(&tasks);
+    });
+}
+
+/// A task that the system had no room for used to say that somebody had cancelled it.
+///
+/// Guarantee TS2
+#[test]
+fn a_task_that_cannot_be_spawned_says_why() {
+    sim_seeds(0..6, |env, _| async move {
+        let mut limits = Limits::default();
+        limits.processes_max = 2;
+        let system = System::with_limits(env.clone(), limits);
+        let tasks = TaskSupervisor::new(TaskLimits::default());
+        tasks.start(&system).await.expect("it opens");
+        let env2 = env.clone();
+        let first = admitted(tasks.submit(TaskOptions::default(), move |_| async move {
+            pause(&env2, 10).await;
+            Ok::<_, ()>(())
+        }));
+        let second = admitted(tasks.submit(TaskOptions::default(), |_| async { Ok::<_, ()>(()) }));
+        let outcome = second.join().await;
+        let full = SpawnError::TooManyProcesses { limit: 2 };
+        assert_eq!(outcome, TaskOutcome::NotStarted(full));
+        assert_eq!(first.join().await, TaskOutcome::Ok(()));
+        assert_eq!((tasks.stats().failed, tasks.stats().cancelled), (1, 0));
+        check_at_rest(&tasks);
+    });
+}
+
+/// After its deadline a batch used to go on taking items of an endless iterator, each of which had timed out.
+#[test]
+fn an_endless_batch_ends_at_its_deadline() {
+    sim_seeds(0..10, |env, seed| async move {
+        let (system, tasks) = open(&env, 2, 0).await;
+        let options = BatchOptions::default()
+            .max_concurrency(2)
+            .ordered(seed % 2 == 0)
+            .deadline(system.deadline(Duration::from_millis(25)));
+        // In truth it ends, so that this test does too; but it does not say so.
+        let mut left = 1000;
+        let endless = std::iter::from_fn(move || {
+            left -= 1;
+            (left > 0).then_some(())
+        });
+        let env2 = env.clone();
+        let batch = tasks.batch(endless, options, move |(), _| {
+            let env = env2.clone();
+            async move {
+                pause(&env, 10).await;
+                Ok::<_, ()>(())
+            }
+        });
+        let items = batch.collect().await;
+        assert!(items.len() <= 12, "{}", items.len());
+        let ok = items.iter().filter(|item| item.outcome.is_ok()).count();
+        assert!(ok >= 1 && ok < items.len(), "the last ones have timed out: {items:?}");
+        check_at_rest(&tasks);
+    });
+}
+
+/// A batch on a closed pool used to cancel item after item within one poll of its reader, whose thread never
+/// came to opening the pool again.
+#[test]
+fn a_batch_on_a_closed_pool_gives_way_after_each_item() {
+    for ordered in [true, false] {
+        let tasks = TaskSupervisor::new(TaskLimits::default());
+        let options = BatchOptions::default().max_concurrency(2).ordered(ordered);
+        let mut batch = tasks.batch(0..100_u64, options, |n, _| async move { Ok::<_, ()>(n) });
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut told = 0;
+        for gave_way in [false, true, false, true] {
+            let mut next = std::pin::pin!(batch.next());
+            let polled = next.as_mut().poll(&mut cx);
+            assert_eq!(polled.is_pending(), gave_way, "item {told}, ordered: {ordered}");
+            told += u64::from(polled.is_ready());
+        }
+        assert_eq!(told, 2);
+    }
 }
 
 /// Guarantee R4
