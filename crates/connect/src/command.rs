@@ -13,6 +13,7 @@ mod policy;
 mod request;
 mod settings;
 
+mod bell;
 mod commands;
 mod service;
 

@@ -1,11 +1,13 @@
 //! The handle of callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use foundation_process::{Address, DEFAULT_TIMEOUT, Reply};
+use foundation_process::{Address, Reply};
 use foundation_supervisor::ChildAddress;
 use foundation_types::Deadline;
 
+use super::bell::Seat;
 use super::error::CommandError;
 use super::output::CommandOutput;
 use super::policy::AllowList;
@@ -68,9 +70,10 @@ impl Commands {
         };
         let patience = deadline.instant().map(|at| Deadline::after(at, STOP_MAX));
         // Dropped after the call, so that the service finds the reply port abandoned.
-        let mut leave = Leave(Some(&address));
+        let seat = Seat::default();
+        let mut leave = Leave(Some(Arc::clone(&seat)));
         let request = Box::new(request);
-        let make = |reply| CommandMessage(Order::Run { request, reply });
+        let make = |reply| CommandMessage(Order::Run { request, reply, seat });
         let answer = address.call_until(make, patience.unwrap_or(Deadline::NEVER)).await;
         if answer.is_ok() {
             leave.0 = None;
@@ -132,20 +135,14 @@ impl Commands {
 }
 
 /// Tells the service when a caller stops waiting.
-struct Leave<'a>(Option<&'a Address<CommandMessage>>);
+struct Leave(Option<Seat>);
 
-impl Drop for Leave<'_> {
+impl Drop for Leave {
     fn drop(&mut self) {
-        let Some(address) = self.0.take() else { return };
-        let Err(error) = address.try_send(CommandMessage(Order::Tidy)) else { return };
-        if !error.is_retryable() {
-            return;
+        let Some(seat) = self.0.take() else { return };
+        let bell = seat.lock().take();
+        if let Some(bell) = bell {
+            bell.ring();
         }
-        // The mailbox is full and a drop cannot wait for room, so somebody else does. If there is
-        // none for that long, the command still ends at its deadline.
-        let (address, message) = (address.clone(), error.into_message());
-        let env = address.system().env().clone();
-        let deadline = Deadline::after(env.now(), DEFAULT_TIMEOUT);
-        env.spawn(async move { drop(address.send_until(message, deadline).await) });
     }
 }

@@ -9,7 +9,8 @@
 //! * Each caller has a timer. When it fires and others still wait, that caller alone is told. When
 //!   it was the last, a queued command goes; a running one is Stopping, can no longer be joined,
 //!   and the caller is told when its program is gone.
-//! * A caller that gives up says so with `Tidy`; a command without callers is stopped or goes.
+//! * A caller that gives up rings the [`bell`](super::bell); a command without callers is stopped or
+//!   goes.
 //! * The exit signal of the worker ends Running and Stopping, whatever the worker died of.
 //!
 //! Dropping the state of this process drops all cancel guards, so its programs are stopped on
@@ -24,6 +25,7 @@ use foundation_env::sync::Mutex;
 use foundation_process::{Context, Outcome, Process, Reply, Signal, System};
 use foundation_types::{ExitReason, Pid};
 
+use super::bell::{Bell, Seat};
 use super::cache::Cache;
 use super::error::{CommandError, Limit};
 use super::flight::{Answer, Flight, Running, Share, Stage, Waiter};
@@ -47,9 +49,10 @@ pub(crate) enum Order {
     Run {
         request: Box<CommandRequest>,
         reply: Reply<Answer>,
+        seat: Seat,
     },
     /// A caller has given up.
-    Tidy,
+    Look,
     /// The deadline of a caller has passed.
     Expire {
         flight: u64,
@@ -72,7 +75,7 @@ impl fmt::Debug for CommandMessage {
 fn kind(order: &Order) -> usize {
     match order {
         Order::Run { .. } => 0,
-        Order::Tidy => 1,
+        Order::Look => 1,
         Order::Expire { .. } => 2,
         Order::Allow { .. } => 3,
         Order::ClearCache(_) => 4,
@@ -87,6 +90,8 @@ fn kind(order: &Order) -> usize {
 pub struct CommandService {
     settings: CommandSettings,
     runner: Arc<dyn CommandRunner>,
+    /// None before `init`.
+    bell: Option<Arc<Bell>>,
     next_id: u64,
     /// Every command that is queued, running or being stopped.
     flights: BTreeMap<u64, Flight>,
@@ -107,6 +112,7 @@ impl CommandService {
         Self {
             settings,
             runner,
+            bell: None,
             next_id: 0,
             flights: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -145,6 +151,8 @@ impl CommandService {
         reply: Reply<Answer>,
         context: &mut Context<CommandMessage>,
     ) {
+        // Asked after the seat was given: who left before that has no bell to ring, who leaves after
+        // it has one.
         if reply.is_abandoned() {
             return;
         }
@@ -343,6 +351,14 @@ impl CommandService {
         }
     }
 
+    /// Somebody rang.
+    fn look(&mut self, context: &mut Context<CommandMessage>) {
+        if let Some(bell) = &self.bell {
+            bell.answer();
+        }
+        self.tidy(context);
+    }
+
     /// Forgets callers that have given up, and commands that nobody waits for.
     fn tidy(&mut self, context: &mut Context<CommandMessage>) {
         let mut orphans = Vec::new();
@@ -414,7 +430,7 @@ impl Process for CommandService {
     type Message = CommandMessage;
 
     const MESSAGE_KINDS: &'static [&'static str] =
-        &["run", "tidy", "expire", "allow", "clear_cache", "stats"];
+        &["run", "look", "expire", "allow", "clear_cache", "stats"];
 
     fn message_kind(message: &CommandMessage) -> usize {
         kind(&message.0)
@@ -423,6 +439,7 @@ impl Process for CommandService {
     async fn init(&mut self, context: &mut Context<CommandMessage>) -> Outcome {
         // The end of a worker is news here, not a reason to end.
         context.trap_exit(true);
+        self.bell = Some(Arc::new(Bell::new(context.address())));
         Ok(())
     }
 
@@ -432,8 +449,11 @@ impl Process for CommandService {
         context: &mut Context<CommandMessage>,
     ) -> Outcome {
         match message.0 {
-            Order::Run { request, reply } => self.run(*request, reply, context),
-            Order::Tidy => self.tidy(context),
+            Order::Run { request, reply, seat } => {
+                seat.lock().clone_from(&self.bell);
+                self.run(*request, reply, context);
+            }
+            Order::Look => self.look(context),
             Order::Expire { flight, waiter } => self.expire(flight, waiter, context),
             Order::Allow { list, reply } => {
                 self.allow(list);
