@@ -18,6 +18,7 @@ mod commands;
 mod service;
 
 mod flight;
+mod places;
 mod runner;
 mod worker;
 
@@ -37,6 +38,7 @@ pub use error::{CommandError, Limit};
 #[cfg(unix)]
 pub use os::OsRunner;
 pub use output::{CommandOutput, ExitStatus, Origin, Stream};
+pub use places::Place;
 pub use policy::{AllowList, ArgumentPolicy};
 pub use request::CommandRequest;
 pub use runner::{Cancel, CancelGuard, Capture, CommandRunner, Plan, Run, RunFuture, StreamKind};

@@ -7,7 +7,9 @@
 //!   started in its process group are killed and the child is reaped. Two errors say that this is
 //!   still under way: `Service`, since a caller learns at once that the service died, and `Stuck`. If
 //!   the service or the command's own process is killed, the group is killed with it.
-//! * Number of commands, queue, callers, captured output and cached results all have a bound.
+//! * Number of commands, queue, callers, captured output and cached results all have a bound. A
+//!   restarted service counts what is left of its predecessor's commands, and a program that was
+//!   killed and has not ended counts until it is reaped.
 //! * One command never disturbs another: each runs in a process of its own.
 //!
 //! # What it does not promise
@@ -59,7 +61,7 @@ mod command;
 pub use command::{
     AllowList, ArgumentPolicy, Cancel, CancelGuard, Capture, CommandError, CommandMessage,
     CommandOutput, CommandRequest, CommandRunner, CommandService, CommandSettings,
-    CommandSettingsBuilder, CommandStats, Commands, ExitStatus, Limit, Origin, Plan, Run,
+    CommandSettingsBuilder, CommandStats, Commands, ExitStatus, Limit, Origin, Place, Plan, Run,
     RunFuture, Script, ScriptedRunner, SettingsError, Stream, StreamKind,
 };
 

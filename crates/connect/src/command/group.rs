@@ -26,6 +26,7 @@ use rustix::process::{
 
 use super::error::CommandError;
 use super::output::ExitStatus;
+use super::places::Place;
 use super::runner::Plan;
 
 /// A child that leads a process group of its own.
@@ -35,11 +36,12 @@ pub(crate) struct Group {
     leader: Pid,
     /// None once it is reaped.
     child: Option<Child>,
+    place: Place,
 }
 
 impl Group {
     /// Starts a program. Blocks while the file system is searched and the program is loaded.
-    pub(crate) fn start(env: Env, plan: &Plan) -> Result<Self, CommandError> {
+    pub(crate) fn start(env: Env, plan: &Plan, place: Place) -> Result<Self, CommandError> {
         let program = || plan.program.clone();
         let Some(path) = plan.candidates.iter().find(|path| is_executable(path)) else {
             let searched: Vec<PathBuf> = plan.candidates.clone();
@@ -62,7 +64,7 @@ impl Group {
         let child = spawned
             .map_err(|error| CommandError::Spawn { program: program(), source: Arc::new(error) })?;
         let leader = Pid::from_child(&child);
-        Ok(Self { env, leader, child: Some(child) })
+        Ok(Self { env, leader, child: Some(child), place })
     }
 
     /// The leader's number.
@@ -138,8 +140,14 @@ impl Drop for Group {
         }
         // It is killed but not yet dead, and waiting for that may not be done here. The thread
         // needs no runtime: this drop may be the runtime's own end. It lives as long as the dying
-        // child; should there be no thread to be had, the zombie goes with this program.
-        let reaper = self.env.background("foundation-reaper", move |_stop| drop(child.wait()));
+        // child, and there are no more of them than places. Should there be no thread to be had,
+        // the zombie goes with this program.
+        let place = self.place.clone();
+        place.mark_stuck();
+        let reaper = self.env.background("foundation-reaper", move |_stop| {
+            drop(child.wait());
+            drop(place);
+        });
         drop(reaper);
     }
 }

@@ -52,7 +52,7 @@ impl CommandRunner for OsRunner {
 }
 
 async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
-    let Run { env, plan, capture, mut cancel } = run;
+    let Run { env, plan, capture, mut cancel, place } = run;
     let program = plan.program.clone();
     let failed = |error: io::Error| CommandError::Spawn {
         program: program.clone(),
@@ -66,8 +66,8 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
     let ends = signal(SignalKind::child()).map_err(failed)?;
     let grace = plan.kill_grace;
     let mut start = {
-        let env = env.clone();
-        Box::pin(env.clone().blocking(move || Group::start(env, &plan)))
+        let (env, place) = (env.clone(), place.clone());
+        Box::pin(env.clone().blocking(move || Group::start(env, &plan, place)))
     };
     // If `start` is dropped while it goes on, so is the group, as soon as it is there.
     let pause = |duration| env.sleep_until(env.now().saturating_add(duration));
@@ -76,7 +76,10 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
         // It hangs in the file system if it takes that long.
         Either::Second(()) => match select_biased(start.as_mut(), pause(DEATH_MAX)).await {
             Either::First(started) => (started, true),
-            Either::Second(()) => return Err(failed(io::ErrorKind::TimedOut.into())),
+            Either::Second(()) => {
+                place.mark_stuck();
+                return Err(failed(io::ErrorKind::TimedOut.into()));
+            }
         },
     };
     let mut group = started.map_err(|error| failed(io::Error::other(error)))??;

@@ -30,6 +30,7 @@ use super::cache::Cache;
 use super::error::{CommandError, Limit};
 use super::flight::{Answer, Flight, Running, Share, Stage, Waiter};
 use super::output::{CommandOutput, Origin};
+use super::places::Place;
 use super::policy::AllowList;
 use super::request::{CommandRequest, Key};
 use super::runner::{Cancel, Capture, CommandRunner, Plan, Run};
@@ -51,7 +52,7 @@ pub(crate) enum Order {
         reply: Reply<Answer>,
         seat: Seat,
     },
-    /// A caller has given up.
+    /// A caller has given up, or a place is free.
     Look,
     /// The deadline of a caller has passed.
     Expire {
@@ -101,6 +102,8 @@ pub struct CommandService {
     shared: BTreeMap<Arc<Key>, u64>,
     /// Keyed by worker; at most `concurrent_max`.
     workers: BTreeMap<Pid, u64>,
+    /// A place for the next command; held only while a message is handled.
+    place: Option<Place>,
     cache: Cache,
     stats: CommandStats,
 }
@@ -118,6 +121,7 @@ impl CommandService {
             queue: VecDeque::new(),
             shared: BTreeMap::new(),
             workers: BTreeMap::new(),
+            place: None,
             cache,
             stats: CommandStats::default(),
         }
@@ -136,6 +140,7 @@ impl CommandService {
         CommandStats {
             running: self.workers.len(),
             stopping: self.flights.values().filter(|flight| flight.is_stopping()).count(),
+            stuck: self.settings.places.stuck(),
             waiting: self.queue.len(),
             callers: self.callers(),
             cache_entries: self.cache.len(),
@@ -232,14 +237,14 @@ impl CommandService {
         self.reached(key)
     }
 
-    fn reached(&self, key: Option<&Key>) -> Option<Limit> {
+    fn reached(&mut self, key: Option<&Key>) -> Option<Limit> {
         let joins = key.is_some_and(|key| self.shared.contains_key(key));
         let CommandSettings { concurrent_max, waiting_max, callers_max, .. } = self.settings;
         if self.callers() >= callers_max {
             return Some(Limit::Callers { callers_max });
         }
-        let full = self.workers.len() >= concurrent_max && self.queue.len() >= waiting_max;
-        (full && !joins).then_some(Limit::Commands { concurrent_max, waiting_max })
+        let full = !joins && self.queue.len() >= waiting_max && !self.take_place();
+        full.then_some(Limit::Commands { concurrent_max, waiting_max })
     }
 
     fn open(&mut self, plan: Plan, share: Option<Share>) -> u64 {
@@ -254,10 +259,25 @@ impl CommandService {
         id
     }
 
+    /// Sees to it that there is a place for the next command, if one is free.
+    fn take_place(&mut self) -> bool {
+        // The end of an own worker is news by itself; the bell is for places of others.
+        if self.place.is_none()
+            && self.workers.len() < self.settings.concurrent_max
+            && let Some(bell) = &self.bell
+        {
+            self.place = self.settings.places.take(bell);
+        }
+        self.place.is_some()
+    }
+
     fn start_queued(&mut self, context: &mut Context<CommandMessage>) {
-        while self.workers.len() < self.settings.concurrent_max {
-            let Some(id) = self.queue.pop_front() else { return };
-            if let Err(reason) = self.start(id, context) {
+        while self.take_place() {
+            let (Some(id), Some(place)) = (self.queue.pop_front(), self.place.take()) else {
+                self.place = None;
+                return;
+            };
+            if let Err(reason) = self.start(id, place, context) {
                 // No process could be had: the system is full or ends.
                 self.stats.killed += 1;
                 self.close(id, context, |flight, _| {
@@ -268,14 +288,21 @@ impl CommandService {
         }
     }
 
-    fn start(&mut self, id: u64, context: &mut Context<CommandMessage>) -> Result<(), ExitReason> {
+    fn start(
+        &mut self,
+        id: u64,
+        place: Place,
+        context: &mut Context<CommandMessage>,
+    ) -> Result<(), ExitReason> {
         let Some(flight) = self.flights.get_mut(&id) else { return Ok(()) };
         let env = context.system().env().clone();
         let since = env.now();
         let (guard, cancel) = Cancel::pair();
-        let run = Run::new(env, flight.plan.clone(), Arc::clone(&flight.capture), cancel);
+        let (plan, capture) = (flight.plan.clone(), Arc::clone(&flight.capture));
+        let run = Run { env, plan, capture, cancel, place: place.clone() };
         let slot: Slot = Arc::new(Mutex::new(None));
-        let worker = Worker { run: Some(self.runner.run(run)), slot: Arc::clone(&slot) };
+        let run = Some(self.runner.run(run));
+        let worker = Worker { run, slot: Arc::clone(&slot), _place: place };
         let label = format!("command {}", flight.plan.program);
         let address = context.process(worker).label(label).mailbox(1).linked().spawn()?;
         let worker = address.pid();
@@ -351,12 +378,13 @@ impl CommandService {
         }
     }
 
-    /// Somebody rang.
+    /// Somebody rang: a caller has left, or a place is free.
     fn look(&mut self, context: &mut Context<CommandMessage>) {
         if let Some(bell) = &self.bell {
             bell.answer();
         }
         self.tidy(context);
+        self.start_queued(context);
     }
 
     /// Forgets callers that have given up, and commands that nobody waits for.

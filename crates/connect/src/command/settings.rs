@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CommandError;
+use super::places::Places;
 use super::policy::AllowList;
 use super::request::Key;
 use super::runner::Plan;
@@ -14,6 +16,10 @@ use super::runner::Plan;
 const KILL_GRACE_MAX: Duration = Duration::from_secs(3);
 
 /// What a command service allows, and its bounds. Cheap enough to clone for each restart.
+///
+/// Clones share the places for commands, so `concurrent_max` holds for a service and the programs
+/// that its predecessor left dying together. Services side by side that are to have places of their
+/// own have settings that were built each for one of them.
 #[derive(Debug, Clone)]
 pub struct CommandSettings {
     pub(crate) allowed: AllowList,
@@ -24,6 +30,7 @@ pub struct CommandSettings {
     pub(crate) cache_entries_max: usize,
     pub(crate) cache_bytes_max: usize,
     pub(crate) kill_grace: Duration,
+    pub(crate) places: Arc<Places>,
     search: Vec<PathBuf>,
     directory: PathBuf,
     variables_allowed: BTreeSet<String>,
@@ -80,6 +87,8 @@ impl CommandSettings {
             cache_entries_max: 256,
             cache_bytes_max: 16 << 20,
             kill_grace: Duration::from_millis(500),
+            // Made by `build`, when their number is known.
+            places: Arc::new(Places::new(0)),
             search: search.map(PathBuf::from).to_vec(),
             directory: PathBuf::from("/"),
             variables_allowed: BTreeSet::new(),
@@ -126,7 +135,7 @@ impl CommandSettings {
 pub struct CommandSettingsBuilder(CommandSettings);
 
 impl CommandSettingsBuilder {
-    /// Sets how many commands may run at a time.
+    /// Sets how many commands may run at a time, with those that were killed and have not ended.
     pub fn concurrent_max(mut self, count: usize) -> Self {
         self.0.concurrent_max = count;
         self
@@ -198,7 +207,7 @@ impl CommandSettingsBuilder {
     ///
     /// See [`SettingsError`]; the first fault found.
     pub fn build(self) -> Result<CommandSettings, SettingsError> {
-        let settings = self.0;
+        let mut settings = self.0;
         for (setting, value) in [
             ("concurrent_max", settings.concurrent_max),
             ("callers_max", settings.callers_max),
@@ -221,6 +230,7 @@ impl CommandSettingsBuilder {
             let (grace, max) = (settings.kill_grace, KILL_GRACE_MAX);
             return Err(SettingsError::KillGraceTooLong { grace, max });
         }
+        settings.places = Arc::new(Places::new(settings.concurrent_max));
         Ok(settings)
     }
 }
