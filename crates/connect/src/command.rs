@@ -26,6 +26,8 @@ mod worker;
 mod group;
 #[cfg(unix)]
 mod os;
+#[cfg(unix)]
+mod pumps;
 mod scripted;
 
 mod cache;

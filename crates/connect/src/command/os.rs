@@ -1,22 +1,19 @@
 //! Programs of the operating system.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use foundation_env::{Either, Env, Sleep, select_biased};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CommandError;
 use super::group::Group;
 use super::output::ExitStatus;
-use super::runner::{Capture, CommandRunner, Run, RunFuture, StreamKind};
+use super::pumps::Pumps;
+use super::runner::{CommandRunner, Run, RunFuture};
 
 /// How long a killed program may take to end, and a cancelled one to begin. The kernel ends it at
 /// once unless it hangs in a device or a network file system; the rest is for a busy machine.
@@ -28,9 +25,6 @@ const DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// The first pause between two looks at a group; each is twice the one before.
 const LOOK_PAUSE_MIN: Duration = Duration::from_millis(1);
-
-/// Bytes read at a time: a quarter of what a pipe holds on Linux.
-const READ_BYTES: usize = 16 * 1024;
 
 /// Runs programs of the operating system, each in a process group of its own.
 ///
@@ -83,7 +77,7 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
         },
     };
     let mut group = started.map_err(|error| failed(io::Error::other(error)))??;
-    let pumps = Pumps::start(&mut group, &capture).map_err(failed)?;
+    let pumps = Pumps::start(group.take_pipes(), capture).map_err(failed)?;
     let mut session = Session { env, group, ends, pumps };
 
     if cancelled || !session.ends_before(&mut cancel).await {
@@ -129,20 +123,13 @@ impl Session {
                 }
             }
         });
-        let mut first = select_biased(end, other);
-        let either = poll_fn(|cx| {
-            pumps.pump(cx);
-            Pin::new(&mut first).poll(cx)
-        });
-        matches!(either.await, Either::First(()))
+        matches!(pumps.until(select_biased(end, other)).await, Either::First(()))
     }
 
     /// Reads what is still in the pipes, until the last who could write has ended.
     async fn drain(&mut self) {
-        let mut limit = self.sleep(DRAIN_MAX);
-        let pumps = &mut self.pumps;
-        poll_fn(|cx| if pumps.pump(cx) { Poll::Ready(()) } else { Pin::new(&mut limit).poll(cx) })
-            .await;
+        let limit = self.sleep(DRAIN_MAX);
+        self.pumps.drain(limit).await;
     }
 
     /// Waits until nothing is left of the group. Its other members are not our children, so the
@@ -155,41 +142,5 @@ impl Session {
             self.sleep(pause).await;
             pause *= 2;
         }
-    }
-}
-
-type Pump = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Copies both streams into the capture.
-struct Pumps([Option<Pump>; 2]);
-
-impl Pumps {
-    fn start(group: &mut Group, capture: &Arc<Capture>) -> io::Result<Self> {
-        let [stdout, stderr] = group.take_pipes();
-        let start = |pipe: Option<OwnedFd>, kind| -> io::Result<Option<Pump>> {
-            let Some(pipe) = pipe else { return Ok(None) };
-            let pipe = pipe::Receiver::from_owned_fd(pipe)?;
-            Ok(Some(Box::pin(copy(pipe, Arc::clone(capture), kind))))
-        };
-        Ok(Self([start(stdout, StreamKind::Stdout)?, start(stderr, StreamKind::Stderr)?]))
-    }
-
-    /// Goes on copying, and says whether both streams have ended.
-    fn pump(&mut self, cx: &mut Context<'_>) -> bool {
-        for slot in &mut self.0 {
-            if slot.as_mut().is_some_and(|pump| pump.as_mut().poll(cx).is_ready()) {
-                *slot = None;
-            }
-        }
-        self.0.iter().all(Option::is_none)
-    }
-}
-
-/// Reads a stream to its end; what is beyond the bound is read too, so that the writer goes on.
-async fn copy(mut pipe: pipe::Receiver, capture: Arc<Capture>, kind: StreamKind) {
-    let mut buffer = vec![0; READ_BYTES];
-    // A pipe fails in no way that a reader could mend: what has been read is what there is.
-    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-        capture.write(kind, buffer.get(..count).unwrap_or_default());
     }
 }
