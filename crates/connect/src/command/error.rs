@@ -142,6 +142,16 @@ pub enum CommandError {
         /// How long ago it was killed.
         after: Duration,
     },
+    /// Somebody else in this program waits for children that are not theirs and has reaped this one:
+    /// its status is lost, and what it has started can be told from a stranger's no more and may
+    /// live on.
+    #[error("program {program:?} (process {process}) was reaped by somebody else in this program")]
+    Reaped {
+        /// The program.
+        program: String,
+        /// The number it had in the operating system.
+        process: u32,
+    },
     /// The command service does not answer. If it died, its programs are killed with it.
     #[error(transparent)]
     Service(#[from] ChildCallError),
@@ -168,7 +178,7 @@ impl CommandError {
             Self::ArgumentNotAllowed { .. }
             | Self::VariableNotAllowed { .. }
             | Self::BadDirectory { .. } => Code::InvalidInput,
-            Self::CheckPanicked { .. } => Code::InternalError,
+            Self::CheckPanicked { .. } | Self::Reaped { .. } => Code::InternalError,
             Self::NotFound { .. } => Code::DataNotFound,
             Self::Spawn { .. } | Self::Stuck { .. } => Code::Unknown,
             Self::Timeout { .. } | Self::NotStarted { .. } => Code::Timeout,
@@ -197,6 +207,7 @@ impl CommandError {
             Self::TooMany(_) => "try later, or raise the limit",
             Self::Killed { .. } => "see the crash report of the process",
             Self::Stuck { .. } => "look for a hanging device or network file system",
+            Self::Reaped { .. } => "let nothing in this program wait for children it did not start",
             Self::Service(_) => "look at the supervisor of the service",
         }
     }

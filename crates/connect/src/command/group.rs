@@ -7,9 +7,11 @@
 //! the rest of the group is killed while the zombie still holds the number, and only then the
 //! leader is reaped. No signal is ever sent to a number that might be a stranger's.
 //!
+//! That holds unless somebody else in this program waits for children that are not theirs. Where the
+//! leader turns out to be reaped the group is out of reach, and [`Reaped`] says so.
+//!
 //! Whatever way a [`Group`] goes, its drop kills the group if `reap` has not been reached.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -29,12 +31,16 @@ use super::output::ExitStatus;
 use super::places::Place;
 use super::runner::Plan;
 
+/// Somebody else in this program has reaped the leader, so nothing may be sent to its number.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reaped;
+
 /// A child that leads a process group of its own.
 #[derive(Debug)]
 pub(crate) struct Group {
     env: Env,
     leader: Pid,
-    /// None once it is reaped.
+    /// None once it is reaped, by whomever.
     child: Option<Child>,
     place: Place,
 }
@@ -81,29 +87,36 @@ impl Group {
     }
 
     /// Whether the leader has ended. Does not reap it.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> Result<bool, Reaped> {
+        if self.child.is_none() {
+            return Err(Reaped);
+        }
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.leader), options) {
-            Ok(status) => status.is_some(),
-            // Not our child any more: somebody in this program reaps what is not theirs.
-            Err(error) => error == Errno::CHILD,
+            Ok(status) => Ok(status.is_some()),
+            Err(Errno::CHILD) => {
+                // The number may be a stranger's from here on.
+                self.child = None;
+                Err(Reaped)
+            }
+            // There is no other that these arguments could bring about.
+            Err(_) => Ok(false),
         }
     }
 
     /// Asks the whole group to stop.
-    pub(crate) fn terminate(&self) {
-        self.signal(Signal::TERM);
+    pub(crate) fn terminate(&mut self) -> Result<(), Reaped> {
+        self.signal(Signal::TERM)
     }
 
     /// Kills the whole group.
-    pub(crate) fn kill(&self) {
-        self.signal(Signal::KILL);
+    pub(crate) fn kill(&mut self) -> Result<(), Reaped> {
+        self.signal(Signal::KILL)
     }
 
-    fn signal(&self, signal: Signal) {
-        if self.child.is_none() {
-            return;
-        }
+    fn signal(&mut self, signal: Signal) -> Result<(), Reaped> {
+        // As long as it is our child, ended or not, its number is nobody else's.
+        self.has_ended()?;
         let sent = if fault::planted("command_group_not_killed") {
             kill_process(self.leader, signal)
         } else {
@@ -111,14 +124,14 @@ impl Group {
         };
         // It fails when nobody is left who could take it, which is what it is sent for.
         sent.ok();
+        Ok(())
     }
 
     /// Reaps the leader, which must have ended, so this does not wait.
-    pub(crate) fn reap(&mut self) -> io::Result<ExitStatus> {
-        let Some(mut child) = self.child.take() else {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
-        };
-        let status = child.wait()?;
+    pub(crate) fn reap(&mut self) -> Result<ExitStatus, Reaped> {
+        let mut child = self.child.take().ok_or(Reaped)?;
+        // Waiting for a child of one's own fails in no other way.
+        let status = child.wait().map_err(|_not_our_child| Reaped)?;
         Ok(match (status.code(), status.signal()) {
             (Some(code), _) => ExitStatus::Code(code),
             (None, signal) => ExitStatus::Signal(signal.unwrap_or_default()),
@@ -133,7 +146,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.kill();
+        self.kill().ok();
         let Some(mut child) = self.child.take() else { return };
         if matches!(child.try_wait(), Ok(Some(_))) {
             return;
@@ -155,3 +168,6 @@ impl Drop for Group {
 fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
+
+#[cfg(test)]
+mod tests;

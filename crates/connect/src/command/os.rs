@@ -10,10 +10,10 @@ use foundation_env::{Either, Env, Sleep, select_biased};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CommandError;
-use super::group::Group;
+use super::group::{Group, Reaped};
 use super::output::ExitStatus;
 use super::pumps::Pumps;
-use super::runner::{CommandRunner, Run, RunFuture};
+use super::runner::{Cancel, CommandRunner, Run, RunFuture};
 
 /// How long a killed program may take to end, and a cancelled one to begin. The kernel ends it at
 /// once unless it hangs in a device or a network file system; the rest is for a busy machine.
@@ -78,24 +78,13 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
     };
     let mut group = started.map_err(|error| failed(io::Error::other(error)))??;
     let pumps = Pumps::start(group.take_pipes(), capture).map_err(failed)?;
+    let process = group.number();
     let mut session = Session { env, group, ends, pumps };
-
-    if cancelled || !session.ends_before(&mut cancel).await {
-        session.group.terminate();
-        let grace = session.sleep(grace);
-        session.ends_before(grace).await;
+    match session.run(cancelled, cancel, grace).await {
+        Ok(Some(status)) => Ok(status),
+        Ok(None) => Err(CommandError::Stuck { program, process, after: DEATH_MAX }),
+        Err(Reaped) => Err(CommandError::Reaped { program, process }),
     }
-    // Also when the leader has ended by itself: what it left behind in its group ends here.
-    session.group.kill();
-    let death = session.sleep(DEATH_MAX);
-    if !session.ends_before(death).await {
-        let process = session.group.number();
-        return Err(CommandError::Stuck { program, process, after: DEATH_MAX });
-    }
-    session.drain().await;
-    let status = session.group.reap().map_err(failed)?;
-    session.group_gone().await;
-    Ok(status)
 }
 
 /// One program while it runs.
@@ -107,23 +96,54 @@ struct Session {
 }
 
 impl Session {
+    /// Sees the program to its end, and has no status when that does not come although it is killed.
+    async fn run(
+        &mut self,
+        cancelled: bool,
+        cancel: Cancel,
+        grace: Duration,
+    ) -> Result<Option<ExitStatus>, Reaped> {
+        if cancelled || !self.ends_before(cancel).await? {
+            self.group.terminate()?;
+            let grace = self.sleep(grace);
+            self.ends_before(grace).await?;
+        }
+        // Also when the leader has ended by itself: what it left behind in its group ends here.
+        self.group.kill()?;
+        let death = self.sleep(DEATH_MAX);
+        if !self.ends_before(death).await? {
+            return Ok(None);
+        }
+        self.drain().await;
+        let status = self.group.reap()?;
+        self.group_gone().await;
+        Ok(Some(status))
+    }
+
     fn sleep(&self, duration: Duration) -> Sleep {
         self.env.sleep_until(self.env.now().saturating_add(duration))
     }
 
     /// Waits for the end of the leader or for something else, and says whether it was the end.
     /// Reads output all the while: a program that cannot write does not end.
-    async fn ends_before<F: Future<Output = ()> + Unpin>(&mut self, other: F) -> bool {
+    async fn ends_before<F: Future<Output = ()> + Unpin>(
+        &mut self,
+        other: F,
+    ) -> Result<bool, Reaped> {
         let Self { group, ends, pumps, .. } = self;
         let end = pin!(async {
             // One signal may stand for the ends of several children, so each look is for a level.
-            while !group.has_ended() {
+            while !group.has_ended()? {
                 if ends.recv().await.is_none() {
                     pending::<()>().await;
                 }
             }
+            Ok(())
         });
-        matches!(pumps.until(select_biased(end, other)).await, Either::First(()))
+        match pumps.until(select_biased(end, other)).await {
+            Either::First(ended) => ended.map(|()| true),
+            Either::Second(()) => Ok(false),
+        }
     }
 
     /// Reads what is still in the pipes, until the last who could write has ended.

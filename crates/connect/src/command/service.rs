@@ -435,7 +435,9 @@ impl CommandService {
         }
         self.close(id, context, |flight, waiter| match &result {
             // Whatever it came to: it was stopped because their time was over.
-            Err(error @ CommandError::Stuck { .. }) => Err(error.clone()),
+            Err(error @ (CommandError::Stuck { .. } | CommandError::Reaped { .. })) => {
+                Err(error.clone())
+            }
             _ if stopping => flight.timeout(waiter, now),
             Ok(output) => Ok(CommandOutput { origin: waiter.origin, ..output.clone() }),
             Err(error) => Err(error.clone()),
