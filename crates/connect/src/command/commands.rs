@@ -16,8 +16,8 @@ use super::service::{CommandMessage, Order};
 use super::stats::CommandStats;
 
 /// How long a caller waits beyond its deadline for the service to say that the program is gone.
-/// More than stopping takes at most: twice 2 s to begin and to end, 3 s of grace between them, and
-/// the last output.
+/// More than stopping takes at most: three times 2 s for it to begin, to end, and for the end of what
+/// it started, 3 s of grace between them, and the last output.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Runs commands through a [`CommandService`](crate::CommandService). Cheap to clone.
@@ -49,9 +49,8 @@ impl Commands {
     /// Runs a program, or answers with the result of an equal request if this one allows it.
     ///
     /// A status other than success is an answer. When this returns, nothing of a program that ran for
-    /// this caller alone is left, unless the error is `Service`, after which it is being killed, or
-    /// `Stuck`. To keep that after a timeout too, it
-    /// returns up to the settings' `kill_grace` and the time a killed program takes to end after
+    /// this caller alone is left, but for the errors that the [crate](crate) names. To keep that after
+    /// a timeout too, it returns up to the settings' `kill_grace` and the time a killed program takes to end after
     /// the deadline; a program that stops when asked to takes milliseconds.
     ///
     /// # Errors

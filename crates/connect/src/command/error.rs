@@ -91,7 +91,8 @@ pub enum CommandError {
         /// Where it was looked for.
         searched: Vec<PathBuf>,
     },
-    /// The operating system did not start the program.
+    /// The operating system did not start the program, or gave its output to nobody. With the source
+    /// `TimedOut` its file system hangs, and the program is killed as soon as it has started.
     #[error("program {program:?} was not started")]
     Spawn {
         /// The program.
@@ -123,7 +124,8 @@ pub enum CommandError {
     /// A bound of the service was reached: the program never ran.
     #[error("too many commands: {0}")]
     TooMany(Limit),
-    /// The process that ran the command was ended, and the program with it.
+    /// The process that ran the command was ended. The program was killed with it, with all it has
+    /// started, and ends while this is told.
     #[error("program {program:?} was killed with its process: {reason}")]
     Killed {
         /// The program.
@@ -131,8 +133,8 @@ pub enum CommandError {
         /// Why the process ended.
         reason: ExitReason,
     },
-    /// The program was killed, and the operating system has not ended it yet: it is stuck in a
-    /// device or a file system. It is reaped when it ends.
+    /// The program was killed, and the operating system has not ended it yet, or something that it
+    /// had started: that is stuck in a device or a file system. It is reaped when it ends.
     #[error("program {program:?} (process {process}) was killed {after:?} ago and still exists")]
     Stuck {
         /// The program.
@@ -186,6 +188,11 @@ impl CommandError {
             Self::Killed { .. } => Code::ProcessNotAlive,
             Self::Service(error) => error.code(),
         }
+    }
+
+    /// Whether it says that something of the program may be left.
+    pub(crate) fn leaves_something(&self) -> bool {
+        matches!(self, Self::Spawn { .. } | Self::Stuck { .. } | Self::Reaped { .. })
     }
 
     /// Whether it says that the caller's deadline has passed.

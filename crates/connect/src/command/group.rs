@@ -12,6 +12,7 @@
 //!
 //! Whatever way a [`Group`] goes, its drop kills the group if `reap` has not been reached.
 
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -142,6 +143,27 @@ impl Group {
     pub(crate) fn is_gone(&self) -> bool {
         self.child.is_none() && test_kill_process_group(self.leader) == Err(Errno::SRCH)
     }
+
+    /// Whether all that is left of the group are dead processes that their parent has not reaped. Never
+    /// where the system does not list its processes as Linux does.
+    pub(crate) fn has_only_zombies(&self) -> bool {
+        let Ok(processes) = fs::read_dir("/proc") else { return false };
+        let group = self.number().to_string();
+        processes.flatten().all(|process| {
+            // One without such a file is no process, or has ended just now.
+            let stat = fs::read(process.path().join("stat")).unwrap_or_default();
+            !is_live_member(&String::from_utf8_lossy(&stat), &group)
+        })
+    }
+}
+
+/// Whether this text of `/proc/PID/stat` is of a process of the group that is not dead. The name in it
+/// stands in brackets and may contain anything; state, parent and group follow.
+fn is_live_member(stat: &str, group: &str) -> bool {
+    let Some((_, rest)) = stat.rsplit_once(") ") else { return false };
+    let mut fields = rest.split(' ');
+    let state = fields.next();
+    fields.nth(1) == Some(group) && !matches!(state, Some("Z" | "X"))
 }
 
 impl Drop for Group {

@@ -15,12 +15,12 @@ use super::output::ExitStatus;
 use super::pumps::Pumps;
 use super::runner::{Cancel, CommandRunner, Run, RunFuture};
 
-/// How long a killed program may take to end, and a cancelled one to begin. The kernel ends it at
-/// once unless it hangs in a device or a network file system; the rest is for a busy machine.
+/// How long a killed program may take to end, then what it started, and a cancelled one to begin. The
+/// kernel ends it at once unless it hangs in a device or a network file system; the rest is for a busy machine.
 const DEATH_MAX: Duration = Duration::from_secs(2);
 
-/// How long the rest of a killed group may take to end, and the last output to arrive. Shorter,
-/// because a process that left the group can hold the pipes open for ever.
+/// How long the last output of a killed group may take to arrive, and its parents to reap what is
+/// dead. Shorter, because a process that left the group can hold the pipes open for ever.
 const DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// The first pause between two looks at a group; each is twice the one before.
@@ -77,11 +77,15 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
         },
     };
     let mut group = started.map_err(|error| failed(io::Error::other(error)))??;
-    let pumps = Pumps::start(group.take_pipes(), capture).map_err(failed)?;
+    // Nobody wants a program without its output; it ends before that is told.
+    let (pumps, deaf) = match Pumps::start(group.take_pipes(), Arc::clone(&capture)) {
+        Ok(pumps) => (pumps, None),
+        Err(error) => (Pumps::idle(capture), Some(error)),
+    };
     let process = group.number();
     let mut session = Session { env, group, ends, pumps };
-    match session.run(cancelled, cancel, grace).await {
-        Ok(Some(status)) => Ok(status),
+    match session.run(cancelled || deaf.is_some(), cancel, grace).await {
+        Ok(Some(status)) => deaf.map_or(Ok(status), |error| Err(failed(error))),
         Ok(None) => Err(CommandError::Stuck { program, process, after: DEATH_MAX }),
         Err(Reaped) => Err(CommandError::Reaped { program, process }),
     }
@@ -96,7 +100,8 @@ struct Session {
 }
 
 impl Session {
-    /// Sees the program to its end, and has no status when that does not come although it is killed.
+    /// Sees the program and its group to their end, and has no status when that does not come although
+    /// they are killed.
     async fn run(
         &mut self,
         cancelled: bool,
@@ -116,8 +121,7 @@ impl Session {
         }
         self.drain().await;
         let status = self.group.reap()?;
-        self.group_gone().await;
-        Ok(Some(status))
+        Ok(self.group_gone(DEATH_MAX).await.then_some(status))
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -152,15 +156,28 @@ impl Session {
         self.pumps.drain(limit).await;
     }
 
-    /// Waits until nothing is left of the group. Its other members are not our children, so the
-    /// operating system tells nobody here; they were killed and end at once. One that its new
-    /// parent never reaps stays a zombie, which the limit is for.
-    async fn group_gone(&mut self) {
-        let limit = self.env.now().saturating_add(DRAIN_MAX);
+    /// Waits until nothing is left of the group, and says whether that came about in time. Its other
+    /// members are not our children, so the operating system tells nobody here; they were killed and
+    /// end at once.
+    async fn group_gone(&mut self, at_most: Duration) -> bool {
+        let mut waited = Duration::ZERO;
         let mut pause = LOOK_PAUSE_MIN;
-        while !self.group.is_gone() && self.env.now() < limit {
+        while !self.group.is_gone() {
+            // What its new parent never reaps would stay for ever; it does nothing any more. The look
+            // at all processes is not cheap, so it comes late.
+            if waited >= DRAIN_MAX && self.group.has_only_zombies() {
+                return true;
+            }
+            if waited >= at_most {
+                return false;
+            }
             self.sleep(pause).await;
-            pause *= 2;
+            waited += pause;
+            pause = (2 * pause).min(at_most.saturating_sub(waited)).max(LOOK_PAUSE_MIN);
         }
+        true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -435,9 +435,7 @@ impl CommandService {
         }
         self.close(id, context, |flight, waiter| match &result {
             // Whatever it came to: it was stopped because their time was over.
-            Err(error @ (CommandError::Stuck { .. } | CommandError::Reaped { .. })) => {
-                Err(error.clone())
-            }
+            Err(error) if error.leaves_something() => Err(error.clone()),
             _ if stopping => flight.timeout(waiter, now),
             Ok(output) => Ok(CommandOutput { origin: waiter.origin, ..output.clone() }),
             Err(error) => Err(error.clone()),

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
+use rustix::process::{getpid, set_child_subreaper};
+
 use super::*;
 
 fn start(env: &Env, script: &str) -> Group {
@@ -37,4 +39,25 @@ fn nothing_is_sent_to_a_number_that_may_be_a_strangers() {
     drop(group);
     kill_process_group(leader, Signal::USR1).unwrap();
     assert_eq!(said.next().unwrap().unwrap(), "own");
+}
+
+/// In a container whose first process reaps nothing, what a program has started stays a zombie.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_group_of_zombies_is_told_from_a_live_one() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let env = Env::tokio(runtime.handle().clone());
+    // From here on this program is the parent of what its children leave behind.
+    set_child_subreaper(Some(getpid())).unwrap();
+    let mut group = start(&env, "sleep 60 & exit 0");
+    let leader = group.leader;
+    let dead = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(leader), dead).unwrap();
+    assert!(!group.has_only_zombies());
+    group.kill().unwrap();
+    group.reap().unwrap();
+    waitid(WaitId::Pgid(Some(leader)), dead).unwrap();
+    assert!(group.has_only_zombies() && !group.is_gone());
+    waitid(WaitId::Pgid(Some(leader)), WaitIdOptions::EXITED).unwrap();
+    assert!(group.is_gone());
 }
