@@ -86,13 +86,14 @@ impl Commands {
     ///
     /// # Errors
     ///
+    /// `Settings` when the list is one that settings may not have either, and the old one stands.
     /// `Service` when the service does not answer within five seconds.
     ///
     /// # Cancel safety
     ///
     /// A dropped future may or may not replace the list.
     pub async fn allow(&self, list: AllowList) -> Result<(), CommandError> {
-        self.ask(|reply| Order::Allow { list, reply }).await
+        Ok(self.ask(|reply| Order::Allow { list, reply }).await??)
     }
 
     /// Drops all cached results and says how many there were.

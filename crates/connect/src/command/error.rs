@@ -11,6 +11,7 @@ use foundation_supervisor::{ChildCallError, Unavailable};
 use foundation_types::{Code, Error, ExitReason};
 
 use super::output::Stream;
+use super::settings::SettingsError;
 
 /// A bound that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +155,9 @@ pub enum CommandError {
         /// The number it had in the operating system.
         process: u32,
     },
+    /// The new allow list is not valid.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The command service does not answer. If it died, its programs are killed with it.
     #[error(transparent)]
     Service(#[from] ChildCallError),
@@ -179,7 +183,8 @@ impl CommandError {
             Self::NotAllowed { .. } => Code::BusinessRuleViolation,
             Self::ArgumentNotAllowed { .. }
             | Self::VariableNotAllowed { .. }
-            | Self::BadDirectory { .. } => Code::InvalidInput,
+            | Self::BadDirectory { .. }
+            | Self::Settings(_) => Code::InvalidInput,
             Self::CheckPanicked { .. } | Self::Reaped { .. } => Code::InternalError,
             Self::NotFound { .. } => Code::DataNotFound,
             Self::Spawn { .. } | Self::Stuck { .. } => Code::Unknown,
@@ -215,6 +220,7 @@ impl CommandError {
             Self::Killed { .. } => "see the crash report of the process",
             Self::Stuck { .. } => "look for a hanging device or network file system",
             Self::Reaped { .. } => "let nothing in this program wait for children it did not start",
+            Self::Settings(_) => "change the allow list",
             Self::Service(_) => "look at the supervisor of the service",
         }
     }

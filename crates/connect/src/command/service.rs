@@ -34,7 +34,7 @@ use super::places::Place;
 use super::policy::AllowList;
 use super::request::{CommandRequest, Key};
 use super::runner::{Cancel, Capture, CommandRunner, Plan, Run};
-use super::settings::CommandSettings;
+use super::settings::{CommandSettings, SettingsError};
 use super::stats::CommandStats;
 use super::worker::{Slot, Worker};
 
@@ -61,7 +61,7 @@ pub(crate) enum Order {
     },
     Allow {
         list: AllowList,
-        reply: Reply<()>,
+        reply: Reply<Result<(), SettingsError>>,
     },
     ClearCache(Reply<usize>),
     Stats(Reply<CommandStats>),
@@ -348,13 +348,15 @@ impl CommandService {
 
     /// Takes another list. A name may lead to another program now, so nothing of the old list is an
     /// answer any more, neither what is cached nor what runs.
-    fn allow(&mut self, list: AllowList) {
+    fn allow(&mut self, list: AllowList) -> Result<(), SettingsError> {
+        list.validate()?;
         self.settings.allowed = list;
         self.cache.clear();
         self.shared.clear();
         for flight in self.flights.values_mut() {
             flight.share = None;
         }
+        Ok(())
     }
 
     fn expire(&mut self, id: u64, waiter: u64, context: &mut Context<CommandMessage>) {
@@ -483,10 +485,7 @@ impl Process for CommandService {
             }
             Order::Look => self.look(context),
             Order::Expire { flight, waiter } => self.expire(flight, waiter, context),
-            Order::Allow { list, reply } => {
-                self.allow(list);
-                reply.send(());
-            }
+            Order::Allow { list, reply } => reply.send(self.allow(list)),
             Order::ClearCache(reply) => reply.send(self.cache.clear()),
             Order::Stats(reply) => reply.send(self.stats()),
         }

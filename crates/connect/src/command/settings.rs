@@ -223,9 +223,7 @@ impl CommandSettingsBuilder {
                 return Err(SettingsError::NotAbsolute { setting, path: path.clone() });
             }
         }
-        if let Some(program) = settings.allowed.first_ambiguous() {
-            return Err(SettingsError::AmbiguousProgram { program: program.to_owned() });
-        }
+        settings.allowed.validate()?;
         if settings.kill_grace > KILL_GRACE_MAX {
             let (grace, max) = (settings.kill_grace, KILL_GRACE_MAX);
             return Err(SettingsError::KillGraceTooLong { grace, max });
