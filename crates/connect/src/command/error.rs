@@ -29,6 +29,11 @@ pub enum Limit {
         /// How many may wait.
         callers_max: usize,
     },
+    /// The service has as many timers, one for each caller with a deadline, as a process may have.
+    Timers {
+        /// How many it may have.
+        timers_max: usize,
+    },
 }
 
 impl fmt::Display for Limit {
@@ -38,6 +43,7 @@ impl fmt::Display for Limit {
                 write!(f, "{concurrent_max} commands already run and {waiting_max} wait")
             }
             Self::Callers { callers_max } => write!(f, "{callers_max} callers already wait"),
+            Self::Timers { timers_max } => write!(f, "{timers_max} timers already run"),
         }
     }
 }

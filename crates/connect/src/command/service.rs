@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use foundation_env::sync::Mutex;
 use foundation_process::{Context, Outcome, Process, Reply, Signal, System};
-use foundation_types::{ExitReason, Pid};
+use foundation_types::{Deadline, ExitReason, Pid, TimerId};
 
 use super::bell::{Bell, Seat};
 use super::cache::Cache;
@@ -204,17 +204,20 @@ impl CommandService {
         // Looked up after `limit`, which may have stopped a command that nobody waited for.
         let found = key_shared.and_then(|key| self.shared.get(key).copied());
         let origin = if found.is_some() { Origin::Joined } else { Origin::Ran };
-        let flight = found.unwrap_or_else(|| {
+        let (flight, id) = (found.unwrap_or_else(|| self.id()), self.id());
+        let order = Order::Expire { flight, waiter: id };
+        let timer = match Self::arm(deadline, order, context) {
+            Ok(timer) => timer,
+            Err(limit) => {
+                self.place = None;
+                self.stats.refused += 1;
+                return at_once(reply, Err(CommandError::TooMany(limit)));
+            }
+        };
+        if found.is_none() {
             let share = cache_ttl.map(|ttl| Share { key: Arc::new(key), ttl });
-            self.open(plan, share)
-        });
-        let id = self.id();
-        let timer = deadline.instant().and_then(|at| {
-            let order = Order::Expire { flight, waiter: id };
-            let delay = at.saturating_duration_since(now);
-            // Within the bound on callers, which is far below that on timers.
-            context.send_after(delay, CommandMessage(order)).ok()
-        });
+            self.open(flight, plan, share);
+        }
         if let Some(flight) = self.flights.get_mut(&flight) {
             flight.waiters.push(Waiter { id, reply, since: now, timer, origin });
             if origin == Origin::Joined {
@@ -226,6 +229,18 @@ impl CommandService {
         }
         self.start_queued(context);
         None
+    }
+
+    /// Sets the timer of a caller, without which nobody would end its command.
+    fn arm(
+        deadline: Deadline,
+        order: Order,
+        context: &mut Context<CommandMessage>,
+    ) -> Result<Option<TimerId>, Limit> {
+        let Some(at) = deadline.instant() else { return Ok(None) };
+        let delay = at.saturating_duration_since(context.system().env().now());
+        let timer = context.send_after(delay, CommandMessage(order));
+        timer.map(Some).map_err(|reached| Limit::Timers { timers_max: reached.limit })
     }
 
     /// The bound that keeps one more caller out, and one more command unless it can join one under
@@ -247,8 +262,7 @@ impl CommandService {
         full.then_some(Limit::Commands { concurrent_max, waiting_max })
     }
 
-    fn open(&mut self, plan: Plan, share: Option<Share>) -> u64 {
-        let id = self.id();
+    fn open(&mut self, id: u64, plan: Plan, share: Option<Share>) {
         if let Some(share) = &share {
             self.shared.insert(Arc::clone(&share.key), id);
         }
@@ -256,7 +270,6 @@ impl CommandService {
         let flight = Flight { plan, share, capture, waiters: Vec::new(), stage: Stage::Queued };
         self.flights.insert(id, flight);
         self.queue.push_back(id);
-        id
     }
 
     /// Sees to it that there is a place for the next command, if one is free.

@@ -15,6 +15,9 @@ use super::runner::Plan;
 /// beyond its deadline, so it cannot be long.
 const KILL_GRACE_MAX: Duration = Duration::from_secs(3);
 
+/// As many callers as may wait at most. Each has a timer, of which a process has 65,536 by default.
+const CALLERS_MAX: usize = 1 << 15;
+
 /// What a command service allows, and its bounds. Cheap enough to clone for each restart.
 ///
 /// Clones share the places for commands, so `concurrent_max` holds for a service and the programs
@@ -46,6 +49,16 @@ pub enum SettingsError {
     Zero {
         /// The setting.
         setting: &'static str,
+    },
+    /// A bound is too large.
+    #[error("{setting} is {value}: set it to at most {max}")]
+    TooLarge {
+        /// The setting.
+        setting: &'static str,
+        /// What was set.
+        value: usize,
+        /// The largest that is allowed.
+        max: usize,
     },
     /// A path is not absolute.
     #[error("{setting} has the path {path:?}: make it absolute")]
@@ -147,7 +160,8 @@ impl CommandSettingsBuilder {
         self
     }
 
-    /// Sets how many callers may wait for results, those that share a command included.
+    /// Sets how many callers may wait for results, those that share a command included; 32,768 at
+    /// most.
     pub fn callers_max(mut self, count: usize) -> Self {
         self.0.callers_max = count;
         self
@@ -216,6 +230,10 @@ impl CommandSettingsBuilder {
             if value == 0 {
                 return Err(SettingsError::Zero { setting });
             }
+        }
+        if settings.callers_max > CALLERS_MAX {
+            let (setting, value) = ("callers_max", settings.callers_max);
+            return Err(SettingsError::TooLarge { setting, value, max: CALLERS_MAX });
         }
         let directory = std::iter::once(("directory", &settings.directory));
         for (setting, path) in settings.search.iter().map(|one| ("search", one)).chain(directory) {

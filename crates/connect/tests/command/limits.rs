@@ -1,9 +1,10 @@
 //! Bounds, and what happens at them.
 
 use foundation_connect::{CommandError, Limit};
-use foundation_types::{Code, Error};
+use foundation_process::{Limits, System};
+use foundation_types::{Code, Deadline, Error};
 
-use crate::world::{Program, everywhere};
+use crate::world::{Program, everywhere, scripted};
 
 /// Guarantee OS1
 #[test]
@@ -67,5 +68,30 @@ fn callers_that_share_a_command_are_bounded_too() {
         for task in tasks {
             assert!(world.join(task).await.is_ok());
         }
+    });
+}
+
+/// A caller for whom there was no timer once waited without one, so its deadline never came.
+#[test]
+fn a_caller_without_a_timer_is_refused() {
+    scripted(|mut world| async move {
+        let mut limits = Limits::default();
+        limits.timers_per_process_max = 1;
+        world.system = System::with_limits(world.system.env().clone(), limits);
+        let (commands, _) = world.start(world.settings());
+        let first = world.task(&commands, world.request(Program::Gate));
+        world.wait_runs(1).await;
+        let second = commands.run(world.request(Program::Hello)).await;
+        let limit = Limit::Timers { timers_max: 1 };
+        assert!(
+            matches!(second, Err(CommandError::TooMany(found)) if found == limit),
+            "{second:?}"
+        );
+        // One without a deadline needs none, and the place of who was refused is free.
+        let never = world.request_until(Program::Hello, Deadline::NEVER);
+        assert!(commands.run(never).await.is_ok());
+        assert!(world.join(first).await.is_ok());
+        let stats = world.wait_idle(&commands).await;
+        assert_eq!((stats.started, stats.refused), (2, 1));
     });
 }
