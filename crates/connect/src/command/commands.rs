@@ -67,12 +67,13 @@ impl Commands {
             Target::Process(address) => address.clone(),
             Target::Child(child) => child.wait_current(deadline).await?,
         };
+        let since = address.system().env().now();
         let patience = deadline.instant().map(|at| Deadline::after(at, STOP_MAX));
         // Dropped after the call, so that the service finds the reply port abandoned.
         let seat = Seat::default();
         let mut leave = Leave(Some(Arc::clone(&seat)));
         let request = Box::new(request);
-        let make = |reply| CommandMessage(Order::Run { request, reply, seat });
+        let make = |reply| CommandMessage(Order::Run { request, since, reply, seat });
         let answer = address.call_until(make, patience.unwrap_or(Deadline::NEVER)).await;
         if answer.is_ok() {
             leave.0 = None;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use foundation_env::sync::Mutex;
 use foundation_process::{Context, Outcome, Process, Reply, Signal, System};
-use foundation_types::{Deadline, ExitReason, Pid, TimerId};
+use foundation_types::{Deadline, ExitReason, Instant, Pid, TimerId};
 
 use super::bell::{Bell, Seat};
 use super::cache::Cache;
@@ -49,6 +49,8 @@ pub struct CommandMessage(pub(crate) Order);
 pub(crate) enum Order {
     Run {
         request: Box<CommandRequest>,
+        /// When the caller asked: its time in the mailbox counts.
+        since: Instant,
         reply: Reply<Answer>,
         seat: Seat,
     },
@@ -153,6 +155,7 @@ impl CommandService {
     fn run(
         &mut self,
         request: CommandRequest,
+        since: Instant,
         reply: Reply<Answer>,
         context: &mut Context<CommandMessage>,
     ) {
@@ -161,7 +164,7 @@ impl CommandService {
         if reply.is_abandoned() {
             return;
         }
-        if let Some(answer) = self.admit(request, reply, context) {
+        if let Some(answer) = self.admit(request, since, reply, context) {
             let (reply, answer) = *answer;
             reply.send(answer);
         }
@@ -171,6 +174,7 @@ impl CommandService {
     fn admit(
         &mut self,
         request: CommandRequest,
+        since: Instant,
         reply: Reply<Answer>,
         context: &mut Context<CommandMessage>,
     ) -> Option<Box<(Reply<Answer>, Answer)>> {
@@ -186,7 +190,7 @@ impl CommandService {
         };
         if deadline.has_passed(now) {
             self.stats.timeouts += 1;
-            let (program, after) = (key.program, Duration::ZERO);
+            let (program, after) = (key.program, now.saturating_duration_since(since));
             return at_once(reply, Err(CommandError::NotStarted { program, after }));
         }
         if let Some(ttl) = cache_ttl {
@@ -219,7 +223,7 @@ impl CommandService {
             self.open(flight, plan, share);
         }
         if let Some(flight) = self.flights.get_mut(&flight) {
-            flight.waiters.push(Waiter { id, reply, since: now, timer, origin });
+            flight.waiters.push(Waiter { id, reply, since, timer, origin });
             if origin == Origin::Joined {
                 self.stats.joined += 1;
                 if let (Some(share), Some(ttl)) = (&mut flight.share, cache_ttl) {
@@ -492,9 +496,9 @@ impl Process for CommandService {
         context: &mut Context<CommandMessage>,
     ) -> Outcome {
         match message.0 {
-            Order::Run { request, reply, seat } => {
+            Order::Run { request, since, reply, seat } => {
                 seat.lock().clone_from(&self.bell);
-                self.run(*request, reply, context);
+                self.run(*request, since, reply, context);
             }
             Order::Look => self.look(context),
             Order::Expire { flight, waiter } => self.expire(flight, waiter, context),
