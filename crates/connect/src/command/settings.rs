@@ -1,9 +1,13 @@
 //! Settings of a command service.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as StdError;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foundation_types::{Code, Error};
 
 use super::error::CommandError;
 use super::places::Places;
@@ -41,17 +45,15 @@ pub struct CommandSettings {
 }
 
 /// Why settings are not valid.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// A bound that must be at least one is zero.
-    #[error("{setting} is zero: set it to at least one")]
     Zero {
         /// The setting.
         setting: &'static str,
     },
     /// A bound is too large.
-    #[error("{setting} is {value}: set it to at most {max}")]
     TooLarge {
         /// The setting.
         setting: &'static str,
@@ -61,7 +63,6 @@ pub enum SettingsError {
         max: usize,
     },
     /// A path is not absolute.
-    #[error("{setting} has the path {path:?}: make it absolute")]
     NotAbsolute {
         /// The setting.
         setting: &'static str,
@@ -69,19 +70,57 @@ pub enum SettingsError {
         path: PathBuf,
     },
     /// The allow list has a name to look up with a slash in it, or a path that is not absolute.
-    #[error("allowed program {program:?} depends on the current directory: use an absolute path")]
     AmbiguousProgram {
         /// Its name in the list.
         program: String,
     },
     /// The time between asking a program to stop and killing it is too long.
-    #[error("kill_grace is {grace:?}: set it to at most {max:?}")]
     KillGraceTooLong {
         /// What was set.
         grace: Duration,
         /// The longest that is allowed.
         max: Duration,
     },
+}
+
+impl SettingsError {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::InvalidInput
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zero { setting } => write!(f, "{setting} is zero: set it to at least one"),
+            Self::TooLarge { setting, value, max } => {
+                write!(f, "{setting} is {value}: set it to at most {max}")
+            }
+            Self::NotAbsolute { setting, path } => {
+                write!(f, "{setting} has the path {}: make it absolute", path.display())
+            }
+            Self::AmbiguousProgram { program } => write!(
+                f,
+                "allowed program {program:?} depends on the current directory: use an absolute path"
+            ),
+            Self::KillGraceTooLong { grace, max } => {
+                write!(f, "kill_grace is {grace:?}: set it to at most {max:?}")
+            }
+        }
+    }
+}
+
+impl StdError for SettingsError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.code().as_source())
+    }
+}
+
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        Self::of(error)
+    }
 }
 
 impl CommandSettings {
