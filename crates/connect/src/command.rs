@@ -13,10 +13,12 @@ mod policy;
 mod request;
 mod settings;
 
+mod bell;
 mod commands;
 mod service;
 
 mod flight;
+mod places;
 mod runner;
 mod worker;
 
@@ -24,6 +26,8 @@ mod worker;
 mod group;
 #[cfg(unix)]
 mod os;
+#[cfg(unix)]
+mod pumps;
 mod scripted;
 
 mod cache;
@@ -36,6 +40,7 @@ pub use error::{CommandError, Limit};
 #[cfg(unix)]
 pub use os::OsRunner;
 pub use output::{CommandOutput, ExitStatus, Origin, Stream};
+pub use places::Place;
 pub use policy::{AllowList, ArgumentPolicy};
 pub use request::CommandRequest;
 pub use runner::{Cancel, CancelGuard, Capture, CommandRunner, Plan, Run, RunFuture, StreamKind};

@@ -4,10 +4,14 @@
 //!
 //! * Only allowed programs run, with allowed arguments and variables, never through a shell.
 //! * When [`Commands::run`] returns, no process of the command is left: the child and everything it
-//!   started in its process group are killed and the child is reaped. Two errors say that this is
-//!   still under way: `Service`, since a caller learns at once that the service died, and `Stuck`. If
-//!   the service or the command's own process is killed, the group is killed with it.
-//! * Number of commands, queue, callers, captured output and cached results all have a bound.
+//!   started in its process group are killed and the child is reaped. Where that is not so an error
+//!   says it: after `Service` and `Killed` they were killed and end just now, since a caller learns
+//!   at once that the service or the command's own process died; after `Stuck`, and `Spawn` with a
+//!   time-out, they hang in the operating system; and before `Reaped` somebody else in this program
+//!   took the child and with it the means.
+//! * Number of commands, queue, callers, captured output and cached results all have a bound. A
+//!   restarted service counts what is left of its predecessor's commands, and a program that was
+//!   killed and has not ended counts until it is reaped.
 //! * One command never disturbs another: each runs in a process of its own.
 //!
 //! # What it does not promise
@@ -59,7 +63,7 @@ mod command;
 pub use command::{
     AllowList, ArgumentPolicy, Cancel, CancelGuard, Capture, CommandError, CommandMessage,
     CommandOutput, CommandRequest, CommandRunner, CommandService, CommandSettings,
-    CommandSettingsBuilder, CommandStats, Commands, ExitStatus, Limit, Origin, Plan, Run,
+    CommandSettingsBuilder, CommandStats, Commands, ExitStatus, Limit, Origin, Place, Plan, Run,
     RunFuture, Script, ScriptedRunner, SettingsError, Stream, StreamKind,
 };
 

@@ -141,7 +141,8 @@ impl Registry {
             id: Arc::clone(name.shared_id()),
             hash: key.hash,
         };
-        if fault::planted("registry_hook_outside_lock") {
+        let is_outside = fault::planted("registry_hook_outside_lock");
+        if is_outside {
             shared.claim(pid, name, owned())?;
         }
         let mut table = namespace.lock();
@@ -156,7 +157,7 @@ impl Registry {
             let namespace = Arc::clone(name.shared_namespace());
             return Err(RegisterError::RegistryFull { namespace, limit });
         }
-        if !fault::planted("registry_hook_outside_lock") {
+        if !is_outside {
             shared.claim(pid, name, owned())?;
         }
         let hash = key.hash;

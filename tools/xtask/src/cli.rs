@@ -1,5 +1,7 @@
 //! The command line: one variant per subcommand, each handed to the module of its name.
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -40,10 +42,10 @@ enum Task {
 
 impl Cli {
     /// Runs the chosen subcommand from the root of the checkout.
-    pub(crate) fn run(self) -> Result<()> {
+    pub(crate) fn run(self) -> Result<ExitCode> {
         let root = tree::root()?;
         match self.command {
-            Task::Ci(options) => ci::run(&root, &options),
+            Task::Ci(options) => return ci::run(&root, &options),
             Task::Tidy => tidy::run(&Tree::read(&root)?),
             Task::Guarantees { check } => guarantees::run(&root, &Tree::read(&root)?, check),
             Task::Faults(options) => faults::run(&root, &Tree::read(&root)?, &options),
@@ -51,6 +53,7 @@ impl Cli {
             Task::Shuttle(filter) => models::shuttle(&root, &filter),
             Task::Sim(seeds) => models::simulate(&root, &seeds),
             Task::Bench(options) => bench::run(&root, &options),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -10,6 +10,7 @@
 //! The statement may be left out; when it is there, it must be the one of the table, so that a
 //! reader of the test is never told something else than a reader of the page.
 
+mod caught;
 mod page;
 pub(crate) mod table;
 
@@ -50,6 +51,7 @@ pub(crate) fn run(root: &Path, tree: &Tree, check: bool) -> Result<()> {
     let (tests, mut findings) = collect(&sources);
     findings.extend(judge(&guarantees, &faults, &tests));
     findings.extend(match_plants(&sources, &faults));
+    findings.extend(caught::check(tree, &faults, &tests));
     let page = page::render(&guarantees, &faults, &tests);
     if check {
         if tree.text(PAGE) != Some(&page) {
@@ -179,19 +181,28 @@ fn judge_faults(known: &BTreeMap<&str, &Guarantee>, faults: &[Fault]) -> Vec<Fin
     findings
 }
 
-/// Holds the faults in the sources (`planted("name")`) against the table, both ways.
+/// Holds the faults in the sources (`planted("name")`) against the table, both ways. A name stands in
+/// one place, or nobody could say which of the mistakes the test has caught.
 fn match_plants(sources: &BTreeMap<&str, Source>, faults: &[Fault]) -> Vec<Finding> {
     let mut planted: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+    let mut findings = Vec::new();
     for (path, source) in sources.iter().filter(|(path, _)| !is_test_file(path)) {
         let calls = source.tokens.windows(3).filter_map(|tokens| match tokens {
             [call, open, name] if call.text == "planted" && open.text == "(" => plant(call, name),
             _ => None,
         });
         for (name, line) in calls {
-            planted.entry(name).or_insert((path, line));
+            let (first, at) = *planted.entry(name.clone()).or_insert((path, line));
+            if (first, at) != (*path, line) {
+                findings.push(Finding::new(
+                    RULE,
+                    (path, line),
+                    format!("the planted fault {name} stands at {first}:{at} too"),
+                    "give each mistake a name and a row of its own, or ask once and keep the answer",
+                ));
+            }
         }
     }
-    let mut findings = Vec::new();
     for (name, place) in &planted {
         if !faults.iter().any(|fault| fault.name == *name) {
             findings.push(Finding::new(

@@ -1,4 +1,4 @@
-//! Rules that no compiler knows: layers, sizes, banned calls, references in documents, paths.
+//! Rules that no compiler knows: layers, sizes, banned calls, references in documents, paths, origins.
 //!
 //! Each rule is a function from the [`Tree`] (and `tidy.toml` or `layers.toml`) to findings. An
 //! exception is an entry with a reason in `tidy.toml`; one that no longer excuses anything is itself
@@ -7,6 +7,7 @@
 mod bans;
 mod config;
 mod layers;
+mod origins;
 mod outside;
 mod references;
 mod sizes;
@@ -33,6 +34,7 @@ fn check(tree: &Tree) -> Result<Vec<Finding>> {
     findings.extend(sizes::check(tree, &sources, &config));
     findings.extend(bans::check(tree, &sources, &config));
     findings.extend(references::check(tree, &sources));
+    findings.extend(origins::check(tree));
     findings.extend(outside::check(tree, &config));
     Ok(findings)
 }

@@ -71,6 +71,16 @@ impl Tree {
                 .is_some_and(|(next, _)| next.starts_with(&format!("{path}/")))
     }
 
+    /// Returns the folder of the package with this name.
+    pub(crate) fn package_folder(&self, package: &str) -> Option<&str> {
+        let (path, _) = self.ending("/Cargo.toml").find(|(_, text)| {
+            let document = toml_edit::Document::parse(*text).ok();
+            let name = document.as_ref().and_then(|document| document.get("package")?.get("name"));
+            name.and_then(toml_edit::Item::as_str) == Some(package)
+        })?;
+        Some(folder(path))
+    }
+
     /// Iterates over all files, in the order of their paths.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))

@@ -1,11 +1,13 @@
 //! The handle of callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use foundation_process::{Address, DEFAULT_TIMEOUT, Reply};
+use foundation_process::{Address, Reply};
 use foundation_supervisor::ChildAddress;
 use foundation_types::Deadline;
 
+use super::bell::Seat;
 use super::error::CommandError;
 use super::output::CommandOutput;
 use super::policy::AllowList;
@@ -14,8 +16,8 @@ use super::service::{CommandMessage, Order};
 use super::stats::CommandStats;
 
 /// How long a caller waits beyond its deadline for the service to say that the program is gone.
-/// More than stopping takes at most: twice 2 s to begin and to end, 3 s of grace between them, and
-/// the last output.
+/// More than stopping takes at most: three times 2 s for it to begin, to end, and for the end of what
+/// it started, 3 s of grace between them, and the last output.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Runs commands through a [`CommandService`](crate::CommandService). Cheap to clone.
@@ -47,9 +49,8 @@ impl Commands {
     /// Runs a program, or answers with the result of an equal request if this one allows it.
     ///
     /// A status other than success is an answer. When this returns, nothing of a program that ran for
-    /// this caller alone is left, unless the error is `Service`, after which it is being killed, or
-    /// `Stuck`. To keep that after a timeout too, it
-    /// returns up to the settings' `kill_grace` and the time a killed program takes to end after
+    /// this caller alone is left, but for the errors that the [crate](crate) names. To keep that after
+    /// a timeout too, it returns up to the settings' `kill_grace` and the time a killed program takes to end after
     /// the deadline; a program that stops when asked to takes milliseconds.
     ///
     /// # Errors
@@ -66,11 +67,13 @@ impl Commands {
             Target::Process(address) => address.clone(),
             Target::Child(child) => child.wait_current(deadline).await?,
         };
+        let since = address.system().env().now();
         let patience = deadline.instant().map(|at| Deadline::after(at, STOP_MAX));
         // Dropped after the call, so that the service finds the reply port abandoned.
-        let mut leave = Leave(Some(&address));
+        let seat = Seat::default();
+        let mut leave = Leave(Some(Arc::clone(&seat)));
         let request = Box::new(request);
-        let make = |reply| CommandMessage(Order::Run { request, reply });
+        let make = |reply| CommandMessage(Order::Run { request, since, reply, seat });
         let answer = address.call_until(make, patience.unwrap_or(Deadline::NEVER)).await;
         if answer.is_ok() {
             leave.0 = None;
@@ -84,13 +87,14 @@ impl Commands {
     ///
     /// # Errors
     ///
+    /// `Settings` when the list is one that settings may not have either, and the old one stands.
     /// `Service` when the service does not answer within five seconds.
     ///
     /// # Cancel safety
     ///
     /// A dropped future may or may not replace the list.
     pub async fn allow(&self, list: AllowList) -> Result<(), CommandError> {
-        self.ask(|reply| Order::Allow { list, reply }).await
+        Ok(self.ask(|reply| Order::Allow { list, reply }).await??)
     }
 
     /// Drops all cached results and says how many there were.
@@ -132,20 +136,14 @@ impl Commands {
 }
 
 /// Tells the service when a caller stops waiting.
-struct Leave<'a>(Option<&'a Address<CommandMessage>>);
+struct Leave(Option<Seat>);
 
-impl Drop for Leave<'_> {
+impl Drop for Leave {
     fn drop(&mut self) {
-        let Some(address) = self.0.take() else { return };
-        let Err(error) = address.try_send(CommandMessage(Order::Tidy)) else { return };
-        if !error.is_retryable() {
-            return;
+        let Some(seat) = self.0.take() else { return };
+        let bell = seat.lock().take();
+        if let Some(bell) = bell {
+            bell.ring();
         }
-        // The mailbox is full and a drop cannot wait for room, so somebody else does. If there is
-        // none for that long, the command still ends at its deadline.
-        let (address, message) = (address.clone(), error.into_message());
-        let env = address.system().env().clone();
-        let deadline = Deadline::after(env.now(), DEFAULT_TIMEOUT);
-        env.spawn(async move { drop(address.send_until(message, deadline).await) });
     }
 }

@@ -1,5 +1,6 @@
 //! Why a command has no output.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use foundation_supervisor::{ChildCallError, Unavailable};
 use foundation_types::{Code, Error, ExitReason};
 
 use super::output::Stream;
+use super::settings::SettingsError;
 
 /// A bound that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,11 @@ pub enum Limit {
         /// How many may wait.
         callers_max: usize,
     },
+    /// The service has as many timers, one for each caller with a deadline, as a process may have.
+    Timers {
+        /// How many it may have.
+        timers_max: usize,
+    },
 }
 
 impl fmt::Display for Limit {
@@ -37,22 +44,21 @@ impl fmt::Display for Limit {
                 write!(f, "{concurrent_max} commands already run and {waiting_max} wait")
             }
             Self::Callers { callers_max } => write!(f, "{callers_max} callers already wait"),
+            Self::Timers { timers_max } => write!(f, "{timers_max} timers already run"),
         }
     }
 }
 
 /// Why a command has no output. A program that ran and failed has one: its status says so.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CommandError {
     /// The allow list does not have the program.
-    #[error("program {program:?} is not allowed")]
     NotAllowed {
         /// The name that was asked for.
         program: String,
     },
     /// The program may not be given this argument, or not be given these arguments.
-    #[error("program {program:?} must not be given argument {index} ({argument:?})")]
     ArgumentNotAllowed {
         /// The program.
         program: String,
@@ -62,13 +68,11 @@ pub enum CommandError {
         argument: Option<String>,
     },
     /// The program's own check of arguments panicked instead of judging these.
-    #[error("the check of arguments for program {program:?} panicked")]
     CheckPanicked {
         /// The program.
         program: String,
     },
     /// Requests may not set this variable.
-    #[error("program {program:?} must not be given variable {name:?}")]
     VariableNotAllowed {
         /// The program.
         program: String,
@@ -76,7 +80,6 @@ pub enum CommandError {
         name: String,
     },
     /// The directory to run in does not exist or is not an absolute path.
-    #[error("program {program:?} cannot run in {directory:?}")]
     BadDirectory {
         /// The program.
         program: String,
@@ -84,15 +87,14 @@ pub enum CommandError {
         directory: PathBuf,
     },
     /// The program is allowed, and there is no such executable file.
-    #[error("there is no program {program:?} at any of {searched:?}")]
     NotFound {
         /// The program.
         program: String,
         /// Where it was looked for.
         searched: Vec<PathBuf>,
     },
-    /// The operating system did not start the program.
-    #[error("program {program:?} was not started")]
+    /// The operating system did not start the program, or gave its output to nobody. With the source
+    /// `TimedOut` its file system hangs, and the program is killed as soon as it has started.
     Spawn {
         /// The program.
         program: String,
@@ -101,7 +103,6 @@ pub enum CommandError {
     },
     /// The deadline passed while the program ran. It was stopped, unless it goes on for another
     /// caller that shares it.
-    #[error("program {program:?} did not end within {after:?}")]
     Timeout {
         /// The program.
         program: String,
@@ -113,7 +114,6 @@ pub enum CommandError {
         stderr: Stream,
     },
     /// The deadline passed before there was a place for the command: the program never ran.
-    #[error("program {program:?} was not started within {after:?}")]
     NotStarted {
         /// The program.
         program: String,
@@ -121,19 +121,17 @@ pub enum CommandError {
         after: Duration,
     },
     /// A bound of the service was reached: the program never ran.
-    #[error("too many commands: {0}")]
     TooMany(Limit),
-    /// The process that ran the command was ended, and the program with it.
-    #[error("program {program:?} was killed with its process: {reason}")]
+    /// The process that ran the command was ended. The program was killed with it, with all it has
+    /// started, and ends while this is told.
     Killed {
         /// The program.
         program: String,
         /// Why the process ended.
         reason: ExitReason,
     },
-    /// The program was killed, and the operating system has not ended it yet: it is stuck in a
-    /// device or a file system. It is reaped when it ends.
-    #[error("program {program:?} (process {process}) was killed {after:?} ago and still exists")]
+    /// The program was killed, and the operating system has not ended it yet, or something that it
+    /// had started: that is stuck in a device or a file system. It is reaped when it ends.
     Stuck {
         /// The program.
         program: String,
@@ -142,9 +140,19 @@ pub enum CommandError {
         /// How long ago it was killed.
         after: Duration,
     },
+    /// Somebody else in this program waits for children that are not theirs and has reaped this one:
+    /// its status is lost, and what it has started can be told from a stranger's no more and may
+    /// live on.
+    Reaped {
+        /// The program.
+        program: String,
+        /// The number it had in the operating system.
+        process: u32,
+    },
+    /// The new allow list is not valid.
+    Settings(SettingsError),
     /// The command service does not answer. If it died, its programs are killed with it.
-    #[error(transparent)]
-    Service(#[from] ChildCallError),
+    Service(ChildCallError),
 }
 
 impl CommandError {
@@ -168,7 +176,8 @@ impl CommandError {
             Self::ArgumentNotAllowed { .. }
             | Self::VariableNotAllowed { .. }
             | Self::BadDirectory { .. } => Code::InvalidInput,
-            Self::CheckPanicked { .. } => Code::InternalError,
+            Self::Settings(error) => error.code(),
+            Self::CheckPanicked { .. } | Self::Reaped { .. } => Code::InternalError,
             Self::NotFound { .. } => Code::DataNotFound,
             Self::Spawn { .. } | Self::Stuck { .. } => Code::Unknown,
             Self::Timeout { .. } | Self::NotStarted { .. } => Code::Timeout,
@@ -176,6 +185,11 @@ impl CommandError {
             Self::Killed { .. } => Code::ProcessNotAlive,
             Self::Service(error) => error.code(),
         }
+    }
+
+    /// Whether it says that something of the program may be left.
+    pub(crate) fn leaves_something(&self) -> bool {
+        matches!(self, Self::Spawn { .. } | Self::Stuck { .. } | Self::Reaped { .. })
     }
 
     /// Whether it says that the caller's deadline has passed.
@@ -197,8 +211,77 @@ impl CommandError {
             Self::TooMany(_) => "try later, or raise the limit",
             Self::Killed { .. } => "see the crash report of the process",
             Self::Stuck { .. } => "look for a hanging device or network file system",
+            Self::Reaped { .. } => "let nothing in this program wait for children it did not start",
+            Self::Settings(_) => "change the allow list",
             Self::Service(_) => "look at the supervisor of the service",
         }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAllowed { program } => write!(f, "program {program:?} is not allowed"),
+            Self::ArgumentNotAllowed { program, index, argument } => {
+                write!(f, "program {program:?} must not be given argument {index} ({argument:?})")
+            }
+            Self::CheckPanicked { program } => {
+                write!(f, "the check of arguments for program {program:?} panicked")
+            }
+            Self::VariableNotAllowed { program, name } => {
+                write!(f, "program {program:?} must not be given variable {name:?}")
+            }
+            Self::BadDirectory { program, directory } => {
+                write!(f, "program {program:?} cannot run in {}", directory.display())
+            }
+            Self::NotFound { program, searched } => {
+                write!(f, "there is no program {program:?} at any of {searched:?}")
+            }
+            Self::Spawn { program, .. } => write!(f, "program {program:?} was not started"),
+            Self::Timeout { program, after, .. } => {
+                write!(f, "program {program:?} did not end within {after:?}")
+            }
+            Self::NotStarted { program, after } => {
+                write!(f, "program {program:?} was not started within {after:?}")
+            }
+            Self::TooMany(limit) => write!(f, "too many commands: {limit}"),
+            Self::Killed { program, reason } => {
+                write!(f, "program {program:?} was killed with its process: {reason}")
+            }
+            Self::Stuck { program, process, after } => write!(
+                f,
+                "program {program:?} (process {process}) was killed {after:?} ago and still exists"
+            ),
+            Self::Reaped { program, process } => write!(
+                f,
+                "program {program:?} (process {process}) was reaped by somebody else in this program"
+            ),
+            Self::Settings(error) => error.fmt(f),
+            Self::Service(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for CommandError {
+    /// What the operating system said, and else the code, where [`Error::of`] finds it: so `?` in a
+    /// handler keeps code and advice on retry.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Spawn { source, .. } => Some(source),
+            _ => Some(self.code().as_source()),
+        }
+    }
+}
+
+impl From<ChildCallError> for CommandError {
+    fn from(error: ChildCallError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<SettingsError> for CommandError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
     }
 }
 
@@ -222,3 +305,6 @@ impl From<CommandError> for Error {
             .caused_by(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

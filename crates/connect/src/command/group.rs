@@ -7,9 +7,12 @@
 //! the rest of the group is killed while the zombie still holds the number, and only then the
 //! leader is reaped. No signal is ever sent to a number that might be a stranger's.
 //!
+//! That holds unless somebody else in this program waits for children that are not theirs. Where the
+//! leader turns out to be reaped the group is out of reach, and [`Reaped`] says so.
+//!
 //! Whatever way a [`Group`] goes, its drop kills the group if `reap` has not been reached.
 
-use std::io;
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -26,20 +29,26 @@ use rustix::process::{
 
 use super::error::CommandError;
 use super::output::ExitStatus;
+use super::places::Place;
 use super::runner::Plan;
+
+/// Somebody else in this program has reaped the leader, so nothing may be sent to its number.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reaped;
 
 /// A child that leads a process group of its own.
 #[derive(Debug)]
 pub(crate) struct Group {
     env: Env,
     leader: Pid,
-    /// None once it is reaped.
+    /// None once it is reaped, by whomever.
     child: Option<Child>,
+    place: Place,
 }
 
 impl Group {
     /// Starts a program. Blocks while the file system is searched and the program is loaded.
-    pub(crate) fn start(env: Env, plan: &Plan) -> Result<Self, CommandError> {
+    pub(crate) fn start(env: Env, plan: &Plan, place: Place) -> Result<Self, CommandError> {
         let program = || plan.program.clone();
         let Some(path) = plan.candidates.iter().find(|path| is_executable(path)) else {
             let searched: Vec<PathBuf> = plan.candidates.clone();
@@ -62,7 +71,7 @@ impl Group {
         let child = spawned
             .map_err(|error| CommandError::Spawn { program: program(), source: Arc::new(error) })?;
         let leader = Pid::from_child(&child);
-        Ok(Self { env, leader, child: Some(child) })
+        Ok(Self { env, leader, child: Some(child), place })
     }
 
     /// The leader's number.
@@ -79,29 +88,36 @@ impl Group {
     }
 
     /// Whether the leader has ended. Does not reap it.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> Result<bool, Reaped> {
+        if self.child.is_none() {
+            return Err(Reaped);
+        }
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.leader), options) {
-            Ok(status) => status.is_some(),
-            // Not our child any more: somebody in this program reaps what is not theirs.
-            Err(error) => error == Errno::CHILD,
+            Ok(status) => Ok(status.is_some()),
+            Err(Errno::CHILD) => {
+                // The number may be a stranger's from here on.
+                self.child = None;
+                Err(Reaped)
+            }
+            // There is no other that these arguments could bring about.
+            Err(_) => Ok(false),
         }
     }
 
     /// Asks the whole group to stop.
-    pub(crate) fn terminate(&self) {
-        self.signal(Signal::TERM);
+    pub(crate) fn terminate(&mut self) -> Result<(), Reaped> {
+        self.signal(Signal::TERM)
     }
 
     /// Kills the whole group.
-    pub(crate) fn kill(&self) {
-        self.signal(Signal::KILL);
+    pub(crate) fn kill(&mut self) -> Result<(), Reaped> {
+        self.signal(Signal::KILL)
     }
 
-    fn signal(&self, signal: Signal) {
-        if self.child.is_none() {
-            return;
-        }
+    fn signal(&mut self, signal: Signal) -> Result<(), Reaped> {
+        // As long as it is our child, ended or not, its number is nobody else's.
+        self.has_ended()?;
         let sent = if fault::planted("command_group_not_killed") {
             kill_process(self.leader, signal)
         } else {
@@ -109,14 +125,14 @@ impl Group {
         };
         // It fails when nobody is left who could take it, which is what it is sent for.
         sent.ok();
+        Ok(())
     }
 
     /// Reaps the leader, which must have ended, so this does not wait.
-    pub(crate) fn reap(&mut self) -> io::Result<ExitStatus> {
-        let Some(mut child) = self.child.take() else {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
-        };
-        let status = child.wait()?;
+    pub(crate) fn reap(&mut self) -> Result<ExitStatus, Reaped> {
+        let mut child = self.child.take().ok_or(Reaped)?;
+        // Waiting for a child of one's own fails in no other way.
+        let status = child.wait().map_err(|_not_our_child| Reaped)?;
         Ok(match (status.code(), status.signal()) {
             (Some(code), _) => ExitStatus::Code(code),
             (None, signal) => ExitStatus::Signal(signal.unwrap_or_default()),
@@ -127,19 +143,46 @@ impl Group {
     pub(crate) fn is_gone(&self) -> bool {
         self.child.is_none() && test_kill_process_group(self.leader) == Err(Errno::SRCH)
     }
+
+    /// Whether all that is left of the group are dead processes that their parent has not reaped. Never
+    /// where the system does not list its processes as Linux does.
+    pub(crate) fn has_only_zombies(&self) -> bool {
+        let Ok(processes) = fs::read_dir("/proc") else { return false };
+        let group = self.number().to_string();
+        processes.flatten().all(|process| {
+            // One without such a file is no process, or has ended just now.
+            let stat = fs::read(process.path().join("stat")).unwrap_or_default();
+            !is_live_member(&String::from_utf8_lossy(&stat), &group)
+        })
+    }
+}
+
+/// Whether this text of `/proc/PID/stat` is of a process of the group that is not dead. The name in it
+/// stands in brackets and may contain anything; state, parent and group follow.
+fn is_live_member(stat: &str, group: &str) -> bool {
+    let Some((_, rest)) = stat.rsplit_once(") ") else { return false };
+    let mut fields = rest.split(' ');
+    let state = fields.next();
+    fields.nth(1) == Some(group) && !matches!(state, Some("Z" | "X"))
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.kill();
+        self.kill().ok();
         let Some(mut child) = self.child.take() else { return };
         if matches!(child.try_wait(), Ok(Some(_))) {
             return;
         }
         // It is killed but not yet dead, and waiting for that may not be done here. The thread
         // needs no runtime: this drop may be the runtime's own end. It lives as long as the dying
-        // child; should there be no thread to be had, the zombie goes with this program.
-        let reaper = self.env.background("foundation-reaper", move |_stop| drop(child.wait()));
+        // child, and there are no more of them than places. Should there be no thread to be had,
+        // the zombie goes with this program.
+        let place = self.place.clone();
+        place.mark_stuck();
+        let reaper = self.env.background("foundation-reaper", move |_stop| {
+            drop(child.wait());
+            drop(place);
+        });
         drop(reaper);
     }
 }
@@ -147,3 +190,6 @@ impl Drop for Group {
 fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
+
+#[cfg(test)]
+mod tests;

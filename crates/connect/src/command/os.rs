@@ -1,36 +1,30 @@
 //! Programs of the operating system.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use foundation_env::{Either, Env, Sleep, select_biased};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CommandError;
-use super::group::Group;
+use super::group::{Group, Reaped};
 use super::output::ExitStatus;
-use super::runner::{Capture, CommandRunner, Run, RunFuture, StreamKind};
+use super::pumps::Pumps;
+use super::runner::{Cancel, CommandRunner, Run, RunFuture};
 
-/// How long a killed program may take to end, and a cancelled one to begin. The kernel ends it at
-/// once unless it hangs in a device or a network file system; the rest is for a busy machine.
+/// How long a killed program may take to end, then what it started, and a cancelled one to begin. The
+/// kernel ends it at once unless it hangs in a device or a network file system; the rest is for a busy machine.
 const DEATH_MAX: Duration = Duration::from_secs(2);
 
-/// How long the rest of a killed group may take to end, and the last output to arrive. Shorter,
-/// because a process that left the group can hold the pipes open for ever.
+/// How long the last output of a killed group may take to arrive, and its parents to reap what is
+/// dead. Shorter, because a process that left the group can hold the pipes open for ever.
 const DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// The first pause between two looks at a group; each is twice the one before.
 const LOOK_PAUSE_MIN: Duration = Duration::from_millis(1);
-
-/// Bytes read at a time: a quarter of what a pipe holds on Linux.
-const READ_BYTES: usize = 16 * 1024;
 
 /// Runs programs of the operating system, each in a process group of its own.
 ///
@@ -52,7 +46,7 @@ impl CommandRunner for OsRunner {
 }
 
 async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
-    let Run { env, plan, capture, mut cancel } = run;
+    let Run { env, plan, capture, mut cancel, place } = run;
     let program = plan.program.clone();
     let failed = |error: io::Error| CommandError::Spawn {
         program: program.clone(),
@@ -66,8 +60,8 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
     let ends = signal(SignalKind::child()).map_err(failed)?;
     let grace = plan.kill_grace;
     let mut start = {
-        let env = env.clone();
-        Box::pin(env.clone().blocking(move || Group::start(env, &plan)))
+        let (env, place) = (env.clone(), place.clone());
+        Box::pin(env.clone().blocking(move || Group::start(env, &plan, place)))
     };
     // If `start` is dropped while it goes on, so is the group, as soon as it is there.
     let pause = |duration| env.sleep_until(env.now().saturating_add(duration));
@@ -76,29 +70,25 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
         // It hangs in the file system if it takes that long.
         Either::Second(()) => match select_biased(start.as_mut(), pause(DEATH_MAX)).await {
             Either::First(started) => (started, true),
-            Either::Second(()) => return Err(failed(io::ErrorKind::TimedOut.into())),
+            Either::Second(()) => {
+                place.mark_stuck();
+                return Err(failed(io::ErrorKind::TimedOut.into()));
+            }
         },
     };
     let mut group = started.map_err(|error| failed(io::Error::other(error)))??;
-    let pumps = Pumps::start(&mut group, &capture).map_err(failed)?;
+    // Nobody wants a program without its output; it ends before that is told.
+    let (pumps, deaf) = match Pumps::start(group.take_pipes(), Arc::clone(&capture)) {
+        Ok(pumps) => (pumps, None),
+        Err(error) => (Pumps::idle(capture), Some(error)),
+    };
+    let process = group.number();
     let mut session = Session { env, group, ends, pumps };
-
-    if cancelled || !session.ends_before(&mut cancel).await {
-        session.group.terminate();
-        let grace = session.sleep(grace);
-        session.ends_before(grace).await;
+    match session.run(cancelled || deaf.is_some(), cancel, grace).await {
+        Ok(Some(status)) => deaf.map_or(Ok(status), |error| Err(failed(error))),
+        Ok(None) => Err(CommandError::Stuck { program, process, after: DEATH_MAX }),
+        Err(Reaped) => Err(CommandError::Reaped { program, process }),
     }
-    // Also when the leader has ended by itself: what it left behind in its group ends here.
-    session.group.kill();
-    let death = session.sleep(DEATH_MAX);
-    if !session.ends_before(death).await {
-        let process = session.group.number();
-        return Err(CommandError::Stuck { program, process, after: DEATH_MAX });
-    }
-    session.drain().await;
-    let status = session.group.reap().map_err(failed)?;
-    session.group_gone().await;
-    Ok(status)
 }
 
 /// One program while it runs.
@@ -110,83 +100,84 @@ struct Session {
 }
 
 impl Session {
+    /// Sees the program and its group to their end, and has no status when that does not come although
+    /// they are killed.
+    async fn run(
+        &mut self,
+        cancelled: bool,
+        cancel: Cancel,
+        grace: Duration,
+    ) -> Result<Option<ExitStatus>, Reaped> {
+        if cancelled || !self.ends_before(cancel).await? {
+            self.group.terminate()?;
+            let grace = self.sleep(grace);
+            self.ends_before(grace).await?;
+        }
+        // Also when the leader has ended by itself: what it left behind in its group ends here.
+        self.group.kill()?;
+        let death = self.sleep(DEATH_MAX);
+        if !self.ends_before(death).await? {
+            return Ok(None);
+        }
+        self.drain().await;
+        let status = self.group.reap()?;
+        Ok(self.group_gone(DEATH_MAX).await.then_some(status))
+    }
+
     fn sleep(&self, duration: Duration) -> Sleep {
         self.env.sleep_until(self.env.now().saturating_add(duration))
     }
 
     /// Waits for the end of the leader or for something else, and says whether it was the end.
     /// Reads output all the while: a program that cannot write does not end.
-    async fn ends_before<F: Future<Output = ()> + Unpin>(&mut self, other: F) -> bool {
+    async fn ends_before<F: Future<Output = ()> + Unpin>(
+        &mut self,
+        other: F,
+    ) -> Result<bool, Reaped> {
         let Self { group, ends, pumps, .. } = self;
         let end = pin!(async {
             // One signal may stand for the ends of several children, so each look is for a level.
-            while !group.has_ended() {
+            while !group.has_ended()? {
                 if ends.recv().await.is_none() {
                     pending::<()>().await;
                 }
             }
+            Ok(())
         });
-        let mut first = select_biased(end, other);
-        let either = poll_fn(|cx| {
-            pumps.pump(cx);
-            Pin::new(&mut first).poll(cx)
-        });
-        matches!(either.await, Either::First(()))
+        match pumps.until(select_biased(end, other)).await {
+            Either::First(ended) => ended.map(|()| true),
+            Either::Second(()) => Ok(false),
+        }
     }
 
     /// Reads what is still in the pipes, until the last who could write has ended.
     async fn drain(&mut self) {
-        let mut limit = self.sleep(DRAIN_MAX);
-        let pumps = &mut self.pumps;
-        poll_fn(|cx| if pumps.pump(cx) { Poll::Ready(()) } else { Pin::new(&mut limit).poll(cx) })
-            .await;
+        let limit = self.sleep(DRAIN_MAX);
+        self.pumps.drain(limit).await;
     }
 
-    /// Waits until nothing is left of the group. Its other members are not our children, so the
-    /// operating system tells nobody here; they were killed and end at once. One that its new
-    /// parent never reaps stays a zombie, which the limit is for.
-    async fn group_gone(&mut self) {
-        let limit = self.env.now().saturating_add(DRAIN_MAX);
+    /// Waits until nothing is left of the group, and says whether that came about in time. Its other
+    /// members are not our children, so the operating system tells nobody here; they were killed and
+    /// end at once.
+    async fn group_gone(&mut self, at_most: Duration) -> bool {
+        let mut waited = Duration::ZERO;
         let mut pause = LOOK_PAUSE_MIN;
-        while !self.group.is_gone() && self.env.now() < limit {
-            self.sleep(pause).await;
-            pause *= 2;
-        }
-    }
-}
-
-type Pump = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Copies both streams into the capture.
-struct Pumps([Option<Pump>; 2]);
-
-impl Pumps {
-    fn start(group: &mut Group, capture: &Arc<Capture>) -> io::Result<Self> {
-        let [stdout, stderr] = group.take_pipes();
-        let start = |pipe: Option<OwnedFd>, kind| -> io::Result<Option<Pump>> {
-            let Some(pipe) = pipe else { return Ok(None) };
-            let pipe = pipe::Receiver::from_owned_fd(pipe)?;
-            Ok(Some(Box::pin(copy(pipe, Arc::clone(capture), kind))))
-        };
-        Ok(Self([start(stdout, StreamKind::Stdout)?, start(stderr, StreamKind::Stderr)?]))
-    }
-
-    /// Goes on copying, and says whether both streams have ended.
-    fn pump(&mut self, cx: &mut Context<'_>) -> bool {
-        for slot in &mut self.0 {
-            if slot.as_mut().is_some_and(|pump| pump.as_mut().poll(cx).is_ready()) {
-                *slot = None;
+        while !self.group.is_gone() {
+            // What its new parent never reaps would stay for ever; it does nothing any more. The look
+            // at all processes is not cheap, so it comes late.
+            if waited >= DRAIN_MAX && self.group.has_only_zombies() {
+                return true;
             }
+            if waited >= at_most {
+                return false;
+            }
+            self.sleep(pause).await;
+            waited += pause;
+            pause = (2 * pause).min(at_most.saturating_sub(waited)).max(LOOK_PAUSE_MIN);
         }
-        self.0.iter().all(Option::is_none)
+        true
     }
 }
 
-/// Reads a stream to its end; what is beyond the bound is read too, so that the writer goes on.
-async fn copy(mut pipe: pipe::Receiver, capture: Arc<Capture>, kind: StreamKind) {
-    let mut buffer = vec![0; READ_BYTES];
-    // A pipe fails in no way that a reader could mend: what has been read is what there is.
-    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-        capture.write(kind, buffer.get(..count).unwrap_or_default());
-    }
-}
+#[cfg(test)]
+mod tests;

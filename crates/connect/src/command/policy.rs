@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::CommandError;
+use super::settings::SettingsError;
 
 /// Arguments of one request at most. Real command lines have a few dozen.
 const ARGUMENTS_MAX: usize = 1024;
@@ -133,14 +134,17 @@ impl AllowList {
         self
     }
 
-    /// A name with a slash to look up, or a path that is not absolute: where either leads depends
-    /// on the directory this program happens to be in.
-    pub(crate) fn first_ambiguous(&self) -> Option<&str> {
-        let ambiguous = |name: &str, rule: &Rule| match &rule.path {
+    /// Refuses a name with a slash to look up, and a path that is not absolute: where either leads
+    /// depends on the directory this program happens to be in.
+    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
+        let is_ambiguous = |name: &str, rule: &Rule| match &rule.path {
             Some(path) => !path.is_absolute(),
             None => name.is_empty() || name.contains('/'),
         };
-        self.0.iter().find(|(name, rule)| ambiguous(name, rule)).map(|(name, _)| name.as_str())
+        match self.0.iter().find(|(name, rule)| is_ambiguous(name, rule)) {
+            Some((name, _)) => Err(SettingsError::AmbiguousProgram { program: name.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Judges a request and says where its program may lie.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::error::CommandError;
 use super::output::{ExitStatus, Stream};
+use super::places::Place;
 
 /// Runs programs: the operating system's in production, scripted ones in a simulation.
 ///
@@ -24,7 +25,8 @@ use super::output::{ExitStatus, Stream};
 ///   group, no zombie. Everything it wrote, up to the capture's bound, is in the capture then.
 /// * When [`Run::cancel`] becomes ready the program is asked to stop, and killed
 ///   [`Plan::kill_grace`] later. The future is then ready with the status of that end.
-/// * When the future is dropped everything is killed at once, before the drop returns.
+/// * When the future is dropped everything is killed at once, before the drop returns. What is
+///   killed and has not ended yet keeps the [`Place`].
 /// * A program that cannot be found is [`CommandError::NotFound`].
 pub trait CommandRunner: fmt::Debug + Send + Sync + 'static {
     /// Runs one program.
@@ -46,12 +48,14 @@ pub struct Run {
     pub capture: Arc<Capture>,
     /// Ready when nobody wants the program to go on.
     pub cancel: Cancel,
+    /// Kept until nothing of the program is left, also when the future is dropped before.
+    pub place: Place,
 }
 
 impl Run {
-    /// Puts together what a runner is given.
+    /// Puts together what a runner is given, in a place that no bound counts.
     pub fn new(env: Env, plan: Plan, capture: Arc<Capture>, cancel: Cancel) -> Self {
-        Self { env, plan, capture, cancel }
+        Self { env, plan, capture, cancel, place: Place::uncounted() }
     }
 }
 

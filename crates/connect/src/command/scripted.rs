@@ -133,7 +133,8 @@ impl CommandRunner for ScriptedRunner {
         let script = self.scripts.get(&run.plan.program).cloned();
         let counts = Arc::clone(&self.counts);
         Box::pin(async move {
-            let Run { env, plan, capture, mut cancel } = run;
+            // The script ends with its future, so it needs no place for longer than the service.
+            let Run { env, plan, capture, mut cancel, place: _ } = run;
             let Some(script) = script else {
                 let (program, searched) = (plan.program, plan.candidates);
                 return Err(CommandError::NotFound { program, searched });

@@ -9,7 +9,8 @@
 //! * Each caller has a timer. When it fires and others still wait, that caller alone is told. When
 //!   it was the last, a queued command goes; a running one is Stopping, can no longer be joined,
 //!   and the caller is told when its program is gone.
-//! * A caller that gives up says so with `Tidy`; a command without callers is stopped or goes.
+//! * A caller that gives up rings the [`bell`](super::bell); a command without callers is stopped or
+//!   goes.
 //! * The exit signal of the worker ends Running and Stopping, whatever the worker died of.
 //!
 //! Dropping the state of this process drops all cancel guards, so its programs are stopped on
@@ -22,16 +23,18 @@ use std::time::Duration;
 
 use foundation_env::sync::Mutex;
 use foundation_process::{Context, Outcome, Process, Reply, Signal, System};
-use foundation_types::{ExitReason, Pid};
+use foundation_types::{Deadline, ExitReason, Instant, Pid, TimerId};
 
+use super::bell::{Bell, Seat};
 use super::cache::Cache;
 use super::error::{CommandError, Limit};
 use super::flight::{Answer, Flight, Running, Share, Stage, Waiter};
 use super::output::{CommandOutput, Origin};
+use super::places::Place;
 use super::policy::AllowList;
 use super::request::{CommandRequest, Key};
 use super::runner::{Cancel, Capture, CommandRunner, Plan, Run};
-use super::settings::CommandSettings;
+use super::settings::{CommandSettings, SettingsError};
 use super::stats::CommandStats;
 use super::worker::{Slot, Worker};
 
@@ -46,10 +49,13 @@ pub struct CommandMessage(pub(crate) Order);
 pub(crate) enum Order {
     Run {
         request: Box<CommandRequest>,
+        /// When the caller asked: its time in the mailbox counts.
+        since: Instant,
         reply: Reply<Answer>,
+        seat: Seat,
     },
-    /// A caller has given up.
-    Tidy,
+    /// A caller has given up, or a place is free.
+    Look,
     /// The deadline of a caller has passed.
     Expire {
         flight: u64,
@@ -57,7 +63,7 @@ pub(crate) enum Order {
     },
     Allow {
         list: AllowList,
-        reply: Reply<()>,
+        reply: Reply<Result<(), SettingsError>>,
     },
     ClearCache(Reply<usize>),
     Stats(Reply<CommandStats>),
@@ -72,7 +78,7 @@ impl fmt::Debug for CommandMessage {
 fn kind(order: &Order) -> usize {
     match order {
         Order::Run { .. } => 0,
-        Order::Tidy => 1,
+        Order::Look => 1,
         Order::Expire { .. } => 2,
         Order::Allow { .. } => 3,
         Order::ClearCache(_) => 4,
@@ -87,6 +93,8 @@ fn kind(order: &Order) -> usize {
 pub struct CommandService {
     settings: CommandSettings,
     runner: Arc<dyn CommandRunner>,
+    /// None before `init`.
+    bell: Option<Arc<Bell>>,
     next_id: u64,
     /// Every command that is queued, running or being stopped.
     flights: BTreeMap<u64, Flight>,
@@ -96,6 +104,8 @@ pub struct CommandService {
     shared: BTreeMap<Arc<Key>, u64>,
     /// Keyed by worker; at most `concurrent_max`.
     workers: BTreeMap<Pid, u64>,
+    /// A place for the next command; held only while a message is handled.
+    place: Option<Place>,
     cache: Cache,
     stats: CommandStats,
 }
@@ -107,11 +117,13 @@ impl CommandService {
         Self {
             settings,
             runner,
+            bell: None,
             next_id: 0,
             flights: BTreeMap::new(),
             queue: VecDeque::new(),
             shared: BTreeMap::new(),
             workers: BTreeMap::new(),
+            place: None,
             cache,
             stats: CommandStats::default(),
         }
@@ -130,6 +142,7 @@ impl CommandService {
         CommandStats {
             running: self.workers.len(),
             stopping: self.flights.values().filter(|flight| flight.is_stopping()).count(),
+            stuck: self.settings.places.stuck(),
             waiting: self.queue.len(),
             callers: self.callers(),
             cache_entries: self.cache.len(),
@@ -142,13 +155,16 @@ impl CommandService {
     fn run(
         &mut self,
         request: CommandRequest,
+        since: Instant,
         reply: Reply<Answer>,
         context: &mut Context<CommandMessage>,
     ) {
+        // Asked after the seat was given: who left before that has no bell to ring, who leaves after
+        // it has one.
         if reply.is_abandoned() {
             return;
         }
-        if let Some(answer) = self.admit(request, reply, context) {
+        if let Some(answer) = self.admit(request, since, reply, context) {
             let (reply, answer) = *answer;
             reply.send(answer);
         }
@@ -158,6 +174,7 @@ impl CommandService {
     fn admit(
         &mut self,
         request: CommandRequest,
+        since: Instant,
         reply: Reply<Answer>,
         context: &mut Context<CommandMessage>,
     ) -> Option<Box<(Reply<Answer>, Answer)>> {
@@ -173,7 +190,7 @@ impl CommandService {
         };
         if deadline.has_passed(now) {
             self.stats.timeouts += 1;
-            let (program, after) = (key.program, Duration::ZERO);
+            let (program, after) = (key.program, now.saturating_duration_since(since));
             return at_once(reply, Err(CommandError::NotStarted { program, after }));
         }
         if let Some(ttl) = cache_ttl {
@@ -191,19 +208,22 @@ impl CommandService {
         // Looked up after `limit`, which may have stopped a command that nobody waited for.
         let found = key_shared.and_then(|key| self.shared.get(key).copied());
         let origin = if found.is_some() { Origin::Joined } else { Origin::Ran };
-        let flight = found.unwrap_or_else(|| {
+        let (flight, id) = (found.unwrap_or_else(|| self.id()), self.id());
+        let order = Order::Expire { flight, waiter: id };
+        let timer = match Self::arm(deadline, order, context) {
+            Ok(timer) => timer,
+            Err(limit) => {
+                self.place = None;
+                self.stats.refused += 1;
+                return at_once(reply, Err(CommandError::TooMany(limit)));
+            }
+        };
+        if found.is_none() {
             let share = cache_ttl.map(|ttl| Share { key: Arc::new(key), ttl });
-            self.open(plan, share)
-        });
-        let id = self.id();
-        let timer = deadline.instant().and_then(|at| {
-            let order = Order::Expire { flight, waiter: id };
-            let delay = at.saturating_duration_since(now);
-            // Within the bound on callers, which is far below that on timers.
-            context.send_after(delay, CommandMessage(order)).ok()
-        });
+            self.open(flight, plan, share);
+        }
         if let Some(flight) = self.flights.get_mut(&flight) {
-            flight.waiters.push(Waiter { id, reply, since: now, timer, origin });
+            flight.waiters.push(Waiter { id, reply, since, timer, origin });
             if origin == Origin::Joined {
                 self.stats.joined += 1;
                 if let (Some(share), Some(ttl)) = (&mut flight.share, cache_ttl) {
@@ -215,6 +235,18 @@ impl CommandService {
         None
     }
 
+    /// Sets the timer of a caller, without which nobody would end its command.
+    fn arm(
+        deadline: Deadline,
+        order: Order,
+        context: &mut Context<CommandMessage>,
+    ) -> Result<Option<TimerId>, Limit> {
+        let Some(at) = deadline.instant() else { return Ok(None) };
+        let delay = at.saturating_duration_since(context.system().env().now());
+        let timer = context.send_after(delay, CommandMessage(order));
+        timer.map(Some).map_err(|reached| Limit::Timers { timers_max: reached.limit })
+    }
+
     /// The bound that keeps one more caller out, and one more command unless it can join one under
     /// this key.
     fn limit(&mut self, key: Option<&Key>, context: &mut Context<CommandMessage>) -> Option<Limit> {
@@ -224,18 +256,17 @@ impl CommandService {
         self.reached(key)
     }
 
-    fn reached(&self, key: Option<&Key>) -> Option<Limit> {
+    fn reached(&mut self, key: Option<&Key>) -> Option<Limit> {
         let joins = key.is_some_and(|key| self.shared.contains_key(key));
         let CommandSettings { concurrent_max, waiting_max, callers_max, .. } = self.settings;
         if self.callers() >= callers_max {
             return Some(Limit::Callers { callers_max });
         }
-        let full = self.workers.len() >= concurrent_max && self.queue.len() >= waiting_max;
-        (full && !joins).then_some(Limit::Commands { concurrent_max, waiting_max })
+        let full = !joins && self.queue.len() >= waiting_max && !self.take_place();
+        full.then_some(Limit::Commands { concurrent_max, waiting_max })
     }
 
-    fn open(&mut self, plan: Plan, share: Option<Share>) -> u64 {
-        let id = self.id();
+    fn open(&mut self, id: u64, plan: Plan, share: Option<Share>) {
         if let Some(share) = &share {
             self.shared.insert(Arc::clone(&share.key), id);
         }
@@ -243,13 +274,27 @@ impl CommandService {
         let flight = Flight { plan, share, capture, waiters: Vec::new(), stage: Stage::Queued };
         self.flights.insert(id, flight);
         self.queue.push_back(id);
-        id
+    }
+
+    /// Sees to it that there is a place for the next command, if one is free.
+    fn take_place(&mut self) -> bool {
+        // The end of an own worker is news by itself; the bell is for places of others.
+        if self.place.is_none()
+            && self.workers.len() < self.settings.concurrent_max
+            && let Some(bell) = &self.bell
+        {
+            self.place = self.settings.places.take(bell);
+        }
+        self.place.is_some()
     }
 
     fn start_queued(&mut self, context: &mut Context<CommandMessage>) {
-        while self.workers.len() < self.settings.concurrent_max {
-            let Some(id) = self.queue.pop_front() else { return };
-            if let Err(reason) = self.start(id, context) {
+        while self.take_place() {
+            let (Some(id), Some(place)) = (self.queue.pop_front(), self.place.take()) else {
+                self.place = None;
+                return;
+            };
+            if let Err(reason) = self.start(id, place, context) {
                 // No process could be had: the system is full or ends.
                 self.stats.killed += 1;
                 self.close(id, context, |flight, _| {
@@ -260,14 +305,21 @@ impl CommandService {
         }
     }
 
-    fn start(&mut self, id: u64, context: &mut Context<CommandMessage>) -> Result<(), ExitReason> {
+    fn start(
+        &mut self,
+        id: u64,
+        place: Place,
+        context: &mut Context<CommandMessage>,
+    ) -> Result<(), ExitReason> {
         let Some(flight) = self.flights.get_mut(&id) else { return Ok(()) };
         let env = context.system().env().clone();
         let since = env.now();
         let (guard, cancel) = Cancel::pair();
-        let run = Run::new(env, flight.plan.clone(), Arc::clone(&flight.capture), cancel);
+        let (plan, capture) = (flight.plan.clone(), Arc::clone(&flight.capture));
+        let run = Run { env, plan, capture, cancel, place: place.clone() };
         let slot: Slot = Arc::new(Mutex::new(None));
-        let worker = Worker { run: Some(self.runner.run(run)), slot: Arc::clone(&slot) };
+        let run = Some(self.runner.run(run));
+        let worker = Worker { run, slot: Arc::clone(&slot), _place: place };
         let label = format!("command {}", flight.plan.program);
         let address = context.process(worker).label(label).mailbox(1).linked().spawn()?;
         let worker = address.pid();
@@ -313,13 +365,15 @@ impl CommandService {
 
     /// Takes another list. A name may lead to another program now, so nothing of the old list is an
     /// answer any more, neither what is cached nor what runs.
-    fn allow(&mut self, list: AllowList) {
+    fn allow(&mut self, list: AllowList) -> Result<(), SettingsError> {
+        list.validate()?;
         self.settings.allowed = list;
         self.cache.clear();
         self.shared.clear();
         for flight in self.flights.values_mut() {
             flight.share = None;
         }
+        Ok(())
     }
 
     fn expire(&mut self, id: u64, waiter: u64, context: &mut Context<CommandMessage>) {
@@ -341,6 +395,15 @@ impl CommandService {
             flight.stop();
             self.unshare(id);
         }
+    }
+
+    /// Somebody rang: a caller has left, or a place is free.
+    fn look(&mut self, context: &mut Context<CommandMessage>) {
+        if let Some(bell) = &self.bell {
+            bell.answer();
+        }
+        self.tidy(context);
+        self.start_queued(context);
     }
 
     /// Forgets callers that have given up, and commands that nobody waits for.
@@ -391,7 +454,7 @@ impl CommandService {
         }
         self.close(id, context, |flight, waiter| match &result {
             // Whatever it came to: it was stopped because their time was over.
-            Err(error @ CommandError::Stuck { .. }) => Err(error.clone()),
+            Err(error) if error.leaves_something() => Err(error.clone()),
             _ if stopping => flight.timeout(waiter, now),
             Ok(output) => Ok(CommandOutput { origin: waiter.origin, ..output.clone() }),
             Err(error) => Err(error.clone()),
@@ -414,7 +477,7 @@ impl Process for CommandService {
     type Message = CommandMessage;
 
     const MESSAGE_KINDS: &'static [&'static str] =
-        &["run", "tidy", "expire", "allow", "clear_cache", "stats"];
+        &["run", "look", "expire", "allow", "clear_cache", "stats"];
 
     fn message_kind(message: &CommandMessage) -> usize {
         kind(&message.0)
@@ -423,6 +486,7 @@ impl Process for CommandService {
     async fn init(&mut self, context: &mut Context<CommandMessage>) -> Outcome {
         // The end of a worker is news here, not a reason to end.
         context.trap_exit(true);
+        self.bell = Some(Arc::new(Bell::new(context.address())));
         Ok(())
     }
 
@@ -432,13 +496,13 @@ impl Process for CommandService {
         context: &mut Context<CommandMessage>,
     ) -> Outcome {
         match message.0 {
-            Order::Run { request, reply } => self.run(*request, reply, context),
-            Order::Tidy => self.tidy(context),
-            Order::Expire { flight, waiter } => self.expire(flight, waiter, context),
-            Order::Allow { list, reply } => {
-                self.allow(list);
-                reply.send(());
+            Order::Run { request, since, reply, seat } => {
+                seat.lock().clone_from(&self.bell);
+                self.run(*request, since, reply, context);
             }
+            Order::Look => self.look(context),
+            Order::Expire { flight, waiter } => self.expire(flight, waiter, context),
+            Order::Allow { list, reply } => reply.send(self.allow(list)),
             Order::ClearCache(reply) => reply.send(self.cache.clear()),
             Order::Stats(reply) => reply.send(self.stats()),
         }

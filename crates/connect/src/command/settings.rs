@@ -1,10 +1,16 @@
 //! Settings of a command service.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as StdError;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use foundation_types::{Code, Error};
+
 use super::error::CommandError;
+use super::places::Places;
 use super::policy::AllowList;
 use super::request::Key;
 use super::runner::Plan;
@@ -13,7 +19,14 @@ use super::runner::Plan;
 /// beyond its deadline, so it cannot be long.
 const KILL_GRACE_MAX: Duration = Duration::from_secs(3);
 
+/// As many callers as may wait at most. Each has a timer, of which a process has 65,536 by default.
+const CALLERS_MAX: usize = 1 << 15;
+
 /// What a command service allows, and its bounds. Cheap enough to clone for each restart.
+///
+/// Clones share the places for commands, so `concurrent_max` holds for a service and the programs
+/// that its predecessor left dying together. Services side by side that are to have places of their
+/// own have settings that were built each for one of them.
 #[derive(Debug, Clone)]
 pub struct CommandSettings {
     pub(crate) allowed: AllowList,
@@ -24,6 +37,7 @@ pub struct CommandSettings {
     pub(crate) cache_entries_max: usize,
     pub(crate) cache_bytes_max: usize,
     pub(crate) kill_grace: Duration,
+    pub(crate) places: Arc<Places>,
     search: Vec<PathBuf>,
     directory: PathBuf,
     variables_allowed: BTreeSet<String>,
@@ -31,17 +45,24 @@ pub struct CommandSettings {
 }
 
 /// Why settings are not valid.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// A bound that must be at least one is zero.
-    #[error("{setting} is zero: set it to at least one")]
     Zero {
         /// The setting.
         setting: &'static str,
     },
+    /// A bound is too large.
+    TooLarge {
+        /// The setting.
+        setting: &'static str,
+        /// What was set.
+        value: usize,
+        /// The largest that is allowed.
+        max: usize,
+    },
     /// A path is not absolute.
-    #[error("{setting} has the path {path:?}: make it absolute")]
     NotAbsolute {
         /// The setting.
         setting: &'static str,
@@ -49,19 +70,57 @@ pub enum SettingsError {
         path: PathBuf,
     },
     /// The allow list has a name to look up with a slash in it, or a path that is not absolute.
-    #[error("allowed program {program:?} depends on the current directory: use an absolute path")]
     AmbiguousProgram {
         /// Its name in the list.
         program: String,
     },
     /// The time between asking a program to stop and killing it is too long.
-    #[error("kill_grace is {grace:?}: set it to at most {max:?}")]
     KillGraceTooLong {
         /// What was set.
         grace: Duration,
         /// The longest that is allowed.
         max: Duration,
     },
+}
+
+impl SettingsError {
+    /// The entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::InvalidInput
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zero { setting } => write!(f, "{setting} is zero: set it to at least one"),
+            Self::TooLarge { setting, value, max } => {
+                write!(f, "{setting} is {value}: set it to at most {max}")
+            }
+            Self::NotAbsolute { setting, path } => {
+                write!(f, "{setting} has the path {}: make it absolute", path.display())
+            }
+            Self::AmbiguousProgram { program } => write!(
+                f,
+                "allowed program {program:?} depends on the current directory: use an absolute path"
+            ),
+            Self::KillGraceTooLong { grace, max } => {
+                write!(f, "kill_grace is {grace:?}: set it to at most {max:?}")
+            }
+        }
+    }
+}
+
+impl StdError for SettingsError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.code().as_source())
+    }
+}
+
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        Self::of(error)
+    }
 }
 
 impl CommandSettings {
@@ -80,6 +139,8 @@ impl CommandSettings {
             cache_entries_max: 256,
             cache_bytes_max: 16 << 20,
             kill_grace: Duration::from_millis(500),
+            // Made by `build`, when their number is known.
+            places: Arc::new(Places::new(0)),
             search: search.map(PathBuf::from).to_vec(),
             directory: PathBuf::from("/"),
             variables_allowed: BTreeSet::new(),
@@ -126,7 +187,7 @@ impl CommandSettings {
 pub struct CommandSettingsBuilder(CommandSettings);
 
 impl CommandSettingsBuilder {
-    /// Sets how many commands may run at a time.
+    /// Sets how many commands may run at a time, with those that were killed and have not ended.
     pub fn concurrent_max(mut self, count: usize) -> Self {
         self.0.concurrent_max = count;
         self
@@ -138,7 +199,8 @@ impl CommandSettingsBuilder {
         self
     }
 
-    /// Sets how many callers may wait for results, those that share a command included.
+    /// Sets how many callers may wait for results, those that share a command included; 32,768 at
+    /// most.
     pub fn callers_max(mut self, count: usize) -> Self {
         self.0.callers_max = count;
         self
@@ -198,7 +260,7 @@ impl CommandSettingsBuilder {
     ///
     /// See [`SettingsError`]; the first fault found.
     pub fn build(self) -> Result<CommandSettings, SettingsError> {
-        let settings = self.0;
+        let mut settings = self.0;
         for (setting, value) in [
             ("concurrent_max", settings.concurrent_max),
             ("callers_max", settings.callers_max),
@@ -208,19 +270,22 @@ impl CommandSettingsBuilder {
                 return Err(SettingsError::Zero { setting });
             }
         }
+        if settings.callers_max > CALLERS_MAX {
+            let (setting, value) = ("callers_max", settings.callers_max);
+            return Err(SettingsError::TooLarge { setting, value, max: CALLERS_MAX });
+        }
         let directory = std::iter::once(("directory", &settings.directory));
         for (setting, path) in settings.search.iter().map(|one| ("search", one)).chain(directory) {
             if !path.is_absolute() {
                 return Err(SettingsError::NotAbsolute { setting, path: path.clone() });
             }
         }
-        if let Some(program) = settings.allowed.first_ambiguous() {
-            return Err(SettingsError::AmbiguousProgram { program: program.to_owned() });
-        }
+        settings.allowed.validate()?;
         if settings.kill_grace > KILL_GRACE_MAX {
             let (grace, max) = (settings.kill_grace, KILL_GRACE_MAX);
             return Err(SettingsError::KillGraceTooLong { grace, max });
         }
+        settings.places = Arc::new(Places::new(settings.concurrent_max));
         Ok(settings)
     }
 }

@@ -8,6 +8,9 @@ pub struct CommandStats {
     pub running: usize,
     /// Gauge: those of them that are being stopped.
     pub stopping: usize,
+    /// Gauge: places taken by programs that were killed, by this service or one before it, and
+    /// have not ended yet.
+    pub stuck: usize,
     /// Gauge: commands that wait for a place.
     pub waiting: usize,
     /// Gauge: callers that wait for a result.

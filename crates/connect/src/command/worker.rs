@@ -8,6 +8,7 @@ use foundation_types::ExitReason;
 
 use super::error::CommandError;
 use super::output::ExitStatus;
+use super::places::Place;
 use super::runner::RunFuture;
 
 /// Where the worker leaves the result before it ends; empty while it works and when it was killed.
@@ -17,6 +18,8 @@ pub(crate) type Slot = Arc<Mutex<Option<Result<ExitStatus, CommandError>>>>;
 pub(crate) struct Worker {
     pub(crate) run: Option<RunFuture>,
     pub(crate) slot: Slot,
+    /// Free when the worker is gone, unless the runner keeps it for what is left of the program.
+    pub(crate) _place: Place,
 }
 
 impl Process for Worker {

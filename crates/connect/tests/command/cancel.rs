@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use foundation_connect::{CommandError, Commands};
 use foundation_env::{Either, select_biased};
+use foundation_types::Deadline;
 
 use crate::world::{PATIENCE, Program, World, everywhere, scripted};
 
@@ -157,5 +158,62 @@ fn the_last_caller_in_earnest_is_told_when_its_program_is_gone() {
         let late = world.join(hasty).await;
         assert!(matches!(late, Err(CommandError::Timeout { .. })), "{late:?}");
         assert_eq!(world.survivors(), [""; 0]);
+    });
+}
+
+/// Each caller that left once sent a message of its own, or had a task wait for room for it, also one
+/// whose request the service had never seen. Those messages kept out the callers that were left.
+#[test]
+fn many_who_leave_at_once_are_one_message() {
+    scripted(|world| async move {
+        let settings = world.settings().concurrent_max(1).waiting_max(20).build().unwrap();
+        let spawn = world.system.process(world.service(settings)).mailbox(20);
+        let address = spawn.spawn().unwrap();
+        let (commands, pid) = (Commands::from(address.clone()), address.pid());
+        let env = world.system.env();
+        // Half of the callers are known to the service, the other half wait in its mailbox.
+        let call = || Box::pin(commands.run(world.request(Program::Hangs)));
+        let mut known: Vec<_> = (0..10).map(|_| call()).collect();
+        let mut unknown: Vec<_> = (0..10).map(|_| call()).collect();
+        for one in &mut known {
+            assert!(world.system.before(Deadline::at(env.now()), one.as_mut()).await.is_err());
+        }
+        callers(&world, &commands, 10).await;
+        world.system.suspend(pid, world.deadline(TTL)).await.unwrap();
+        for one in &mut unknown {
+            assert!(world.system.before(Deadline::at(env.now()), one.as_mut()).await.is_err());
+        }
+        assert_eq!(address.depth(), 10);
+        drop(unknown);
+        assert_eq!(address.depth(), 10);
+        drop(known);
+        assert_eq!(address.depth(), 11);
+        world.system.resume(pid, world.deadline(TTL)).await.unwrap();
+        let stats = world.wait_idle(&commands).await;
+        assert_eq!((stats.started, stats.cancelled), (1, 10));
+    });
+}
+
+/// The word of who leaves while the mailbox is full comes when there is room, from one task.
+#[test]
+fn who_leaves_while_the_mailbox_is_full_is_noticed_too() {
+    scripted(|world| async move {
+        let settings = world.settings().build().unwrap();
+        let spawn = world.system.process(world.service(settings)).mailbox(1);
+        let address = spawn.spawn().unwrap();
+        let (commands, pid) = (Commands::from(address.clone()), address.pid());
+        let mut leaves = Box::pin(commands.run(world.request(Program::Hangs)));
+        let soon = world.deadline(Duration::from_millis(100));
+        assert!(world.system.before(soon, leaves.as_mut()).await.is_err(), "it waits");
+        world.system.suspend(pid, world.deadline(TTL)).await.unwrap();
+        let mut stays = Box::pin(commands.run(world.request(Program::Gate)));
+        let soon = world.deadline(Duration::from_millis(100));
+        assert!(world.system.before(soon, stays.as_mut()).await.is_err(), "it waits");
+        assert_eq!(address.depth(), 1);
+        drop(leaves);
+        world.system.resume(pid, world.deadline(TTL)).await.unwrap();
+        assert!(stays.await.is_ok());
+        let stats = world.wait_idle(&commands).await;
+        assert_eq!((stats.started, stats.cancelled), (2, 1));
     });
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use foundation_connect::{
-    AllowList, ArgumentPolicy, CommandError, CommandRequest, ExitStatus, Origin, StreamKind,
+    AllowList, ArgumentPolicy, CommandError, CommandRequest, CommandSettings, ExitStatus, Origin,
+    StreamKind,
 };
 use foundation_types::{Code, Error};
 
@@ -52,6 +53,24 @@ fn only_what_is_allowed_runs() {
             let good = CommandRequest::new("sh", deadline).args(["-c", "exit 0"]);
             assert!(commands.run(good).await.unwrap().status.is_success());
         }
+    });
+}
+
+/// A list given later was once taken as it was, with names that settings refuse.
+#[test]
+fn an_allow_list_that_settings_refuse_is_refused_later_too() {
+    scripted(|world| async move {
+        let (commands, _) = world.start(world.settings());
+        for list in [
+            AllowList::new().allow("bin/tool", ArgumentPolicy::none()),
+            AllowList::new().allow_path("tool", "bin/tool", ArgumentPolicy::none()),
+        ] {
+            let refused = commands.allow(list.clone()).await;
+            let Err(CommandError::Settings(error)) = refused else { panic!("{refused:?}") };
+            assert_eq!(error, CommandSettings::builder(list).build().unwrap_err());
+        }
+        // The list from before stands.
+        assert!(commands.run(world.request(Program::Hello)).await.is_ok());
     });
 }
 

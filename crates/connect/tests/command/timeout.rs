@@ -5,7 +5,7 @@ use std::time::Duration;
 use foundation_connect::CommandError;
 use foundation_types::Deadline;
 
-use crate::world::{Program, everywhere};
+use crate::world::{PATIENCE, Program, everywhere, scripted};
 
 /// Long enough for the service to hear of the request on a busy machine.
 const TIMEOUT: Duration = Duration::from_millis(900);
@@ -18,14 +18,15 @@ fn a_timeout_leaves_neither_child_nor_grandchild() {
             let grace = Duration::from_millis(100);
             let (commands, _) = world.start(world.settings().kill_grace(grace));
             let before = world.system.env().now();
-            let late = commands.run(world.request_until(program, world.deadline(TIMEOUT))).await;
+            let deadline = world.deadline(TIMEOUT);
+            let late = commands.run(world.request_until(program, deadline)).await;
+            assert!(deadline.has_passed(world.system.env().now()));
             // Not a moment later: nothing is left when the caller learns of it.
             assert_eq!(world.survivors(), Vec::<String>::new());
             let Err(CommandError::Timeout { after, stdout, .. }) = late else { panic!("{late:?}") };
-            assert!(after >= TIMEOUT);
             assert!("started\n".starts_with(&*stdout.text()), "{stdout:?}");
             if !world.is_real() {
-                assert_eq!(stdout.text(), "started\n");
+                assert_eq!((&*stdout.text(), after >= TIMEOUT), ("started\n", true));
                 let waited = world.system.env().now().saturating_duration_since(before);
                 let stubborn = program == Program::Stubborn;
                 assert_eq!(waited, if stubborn { TIMEOUT + grace } else { TIMEOUT });
@@ -71,12 +72,36 @@ fn the_time_in_the_queue_counts() {
         let first = world.task(&commands, world.request(Program::Gate));
         world.wait_runs(1).await;
         let short = Duration::from_millis(50);
-        let answer = commands.run(world.request_until(Program::Hello, world.deadline(short))).await;
+        let deadline = world.deadline(short);
+        let answer = commands.run(world.request_until(Program::Hello, deadline)).await;
         let Err(CommandError::NotStarted { after, .. }) = answer else { panic!("{answer:?}") };
-        assert!(after >= short);
+        assert!(deadline.has_passed(world.system.env().now()));
+        // A real clock has gone on between the deadline and the call.
+        assert!(after >= short || world.is_real(), "{after:?}");
         world.open_gate();
         assert!(world.join(first).await.unwrap().status.is_success());
         let stats = world.wait_idle(&commands).await;
         assert_eq!((stats.started, stats.timeouts, world.runs()), (1, 1, 1));
+    });
+}
+
+/// A request whose deadline had passed when the service came to it was once told that it had waited
+/// for no time at all.
+#[test]
+fn the_time_in_the_mailbox_counts() {
+    scripted(|world| async move {
+        let (commands, service) = world.start(world.settings());
+        let env = world.system.env();
+        world.system.suspend(service, world.deadline(PATIENCE)).await.unwrap();
+        let asked = env.now();
+        let late = commands.run(world.request_until(Program::Hello, world.deadline(TIMEOUT)));
+        let mut late = Box::pin(late);
+        let resumed = asked.saturating_add(2 * TIMEOUT);
+        assert!(world.system.before(Deadline::at(resumed), late.as_mut()).await.is_err());
+        world.system.resume(service, world.deadline(PATIENCE)).await.unwrap();
+        let answer = late.await;
+        let Err(CommandError::NotStarted { after, .. }) = answer else { panic!("{answer:?}") };
+        assert!(after >= 2 * TIMEOUT, "{after:?}");
+        assert_eq!(commands.stats().await.unwrap().timeouts, 1);
     });
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::command::{self, cargo, rustflags, target_dir};
 use crate::guarantees::table::{Fault, Layer};
-use crate::tree::{Tree, folder};
+use crate::tree::Tree;
 
 /// The binaries, keyed by flavour, package and target.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Binaries {
         }
         let mut binaries = Self::default();
         for ((flavour, package), targets) in wanted {
-            let home = home(tree, package).with_context(|| {
+            let home = tree.package_folder(package).with_context(|| {
                 format!("docs/faults.toml: no package {package} in the checkout")
             })?;
             let mut command = cargo(root);
@@ -63,7 +63,7 @@ impl Binaries {
             }
             command.arg("--target-dir").arg(target_dir(root, flavour));
             for (target, file) in read_messages(&command::read(&mut command)?)? {
-                let binary = Binary { file, folder: root.join(&home) };
+                let binary = Binary { file, folder: root.join(home) };
                 binaries.files.insert((flavour, package.to_owned(), target), binary);
             }
         }
@@ -103,17 +103,6 @@ fn conditions(flavour: &str) -> &'static [&'static str] {
         "shuttle-fault" => &["foundation_fault", "foundation_shuttle"],
         _ => &["foundation_fault"],
     }
-}
-
-/// Returns the folder of the package with this name.
-fn home(tree: &Tree, package: &str) -> Option<String> {
-    let mut manifests = tree.ending("/Cargo.toml");
-    let (path, _) = manifests.find(|(_, text)| {
-        let document = toml_edit::Document::parse(*text).ok();
-        let name = document.as_ref().and_then(|document| document.get("package")?.get("name"));
-        name.and_then(toml_edit::Item::as_str) == Some(package)
-    })?;
-    Some(folder(path).to_owned())
 }
 
 /// Returns the target (`lib` or the test's name) and file of each test binary cargo reports.

@@ -9,6 +9,7 @@ fn check(promises: &str, faults: &str, code: &str, test: &str) -> (Vec<String>, 
     let tree = Tree::from([
         (table::GUARANTEES, promises),
         (table::FAULTS, faults),
+        ("crates/p/Cargo.toml", "[package]\nname = \"p\"\n"),
         ("crates/p/src/lib.rs", code),
         ("crates/p/tests/loom.rs", test),
     ]);
@@ -18,6 +19,7 @@ fn check(promises: &str, faults: &str, code: &str, test: &str) -> (Vec<String>, 
     let (tests, mut findings) = collect(&sources);
     findings.extend(judge(&guarantees, &faults, &tests));
     findings.extend(match_plants(&sources, &faults));
+    findings.extend(caught::check(&tree, &faults, &tests));
     let page = page::render(&guarantees, &faults, &tests);
     (findings.into_iter().map(|finding| finding.cause).collect(), page)
 }
@@ -88,4 +90,51 @@ fn prose_that_begins_with_the_word_is_no_tag() {
     for text in ["Guarantee is a strong word", "Guarantees R1", "A Guarantee R1", "Guarantee r1"] {
         assert_eq!(read_tag(text), None, "{text}");
     }
+}
+
+#[test]
+fn a_fault_is_caught_by_a_test_of_what_it_breaks() {
+    let promises = format!("{PROMISES}{}", PROMISES.replace("R1", "R2"));
+    let wider = FAULTS.replace("\"R1\"", "[\"R1\", \"R2\"]");
+    let test = format!("{TEST}/// Guarantee R2\n#[test]\nfn other() {{}}\n");
+    let (causes, _) = check(&promises, &wider, CODE, &test);
+    assert_eq!(causes, ["fault late: p::loom::monitor does not hold R2, which the fault breaks"]);
+    let both = TEST.replace("#[test]", "/// Guarantee R2\n#[test]");
+    assert_eq!(check(&promises, &wider, CODE, &both).0, [""; 0]);
+    for elsewhere in ["p::shuttle::monitor", "p::loom::deep::monitor", "p::lib::monitor"] {
+        let faults = FAULTS.replace("p::loom::monitor", elsewhere);
+        let holds = elsewhere.contains("deep");
+        assert_eq!(check(PROMISES, &faults, CODE, TEST).0.is_empty(), holds, "{elsewhere}");
+    }
+}
+
+#[test]
+fn a_test_is_found_where_its_modules_are() {
+    for (path, file) in [
+        ("p::lib::wheel::tests::x", "crates/p/src/wheel/tests.rs"),
+        ("p::lib::wheel::tests::x", "crates/p/src/wheel.rs"),
+        ("p::main::monitor::x", "crates/p/tests/main/monitor.rs"),
+        ("p::main::x", "crates/p/tests/main/main.rs"),
+        ("p::loom::shared::case::x", "crates/p/tests/shared/case.rs"),
+    ] {
+        let test = Tagged {
+            id: "R1".to_owned(),
+            path: file.to_owned(),
+            line: 1,
+            function: "x".to_owned(),
+            statement: None,
+        };
+        let mut parts = path.splitn(3, "::");
+        let mut part = || parts.next().unwrap();
+        let name = table::TestName { package: part(), target: part(), path: part() };
+        assert!(caught::is_it(&test, "crates/p", name), "{path} {file}");
+        assert!(!caught::is_it(&test, "crates/q", name), "{path} {file}");
+    }
+}
+
+#[test]
+fn a_fault_stands_in_one_place() {
+    let code = format!("{CODE}fn g() {{ planted(\"late\"); }}");
+    let (causes, _) = check(PROMISES, FAULTS, &code, TEST);
+    assert_eq!(causes, ["the planted fault late stands at crates/p/src/lib.rs:1 too"]);
 }

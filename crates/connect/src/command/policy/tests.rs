@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::{ARGUMENT_BYTES_MAX, ARGUMENTS_MAX, AllowList, ArgumentPolicy};
-use crate::CommandError;
+use crate::{CommandError, SettingsError};
 
 fn offender(policy: ArgumentPolicy, arguments: &[&str]) -> Option<usize> {
     let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
@@ -57,9 +57,10 @@ fn a_program_is_found_by_its_name_only() {
         let refused = list.judge(name, &[], &[]).unwrap_err();
         assert!(matches!(refused, CommandError::NotAllowed { program } if program == name));
     }
-    assert_eq!(list.first_ambiguous(), None);
+    assert_eq!(list.validate(), Ok(()));
     let slash = AllowList::new().allow("bin/tool", ArgumentPolicy::any());
-    assert_eq!(slash.first_ambiguous(), Some("bin/tool"));
+    let ambiguous = |program: &str| SettingsError::AmbiguousProgram { program: program.to_owned() };
+    assert_eq!(slash.validate(), Err(ambiguous("bin/tool")));
     let relative = AllowList::new().allow_path("tool", "bin/tool", ArgumentPolicy::any());
-    assert_eq!(relative.first_ambiguous(), Some("tool"));
+    assert_eq!(relative.validate(), Err(ambiguous("tool")));
 }

@@ -22,6 +22,9 @@ fn settings_that_cannot_work_are_refused() {
     assert_eq!(builder().concurrent_max(0).build().unwrap_err(), zero("concurrent_max"));
     assert_eq!(builder().callers_max(0).build().unwrap_err(), zero("callers_max"));
     assert_eq!(builder().output_bytes_max(0).build().unwrap_err(), zero("output_bytes_max"));
+    let (setting, max) = ("callers_max", 1 << 15);
+    let large = SettingsError::TooLarge { setting, value: max + 1, max };
+    assert_eq!(builder().callers_max(max + 1).build().unwrap_err(), large);
     let relative = |setting| SettingsError::NotAbsolute { setting, path: PathBuf::from("x") };
     assert_eq!(builder().search(["/bin", "x"]).build().unwrap_err(), relative("search"));
     assert_eq!(builder().directory("x").build().unwrap_err(), relative("directory"));

@@ -1,0 +1,43 @@
+use std::collections::BTreeMap;
+
+use foundation_testkit::wait_for;
+use foundation_types::Deadline;
+use rustix::process::{Pid, Signal as Kill, kill_process_group};
+
+use super::*;
+use crate::command::places::Place;
+use crate::{Capture, Plan};
+
+/// What a program had started could outlive a killed group by more than was waited for, and then the
+/// command was reported as ended all the same.
+#[test]
+fn a_group_with_a_live_member_is_not_reported_as_gone() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let env = Env::tokio(runtime.handle().clone());
+    runtime.block_on(async {
+        let plan = Plan {
+            program: "sh".to_owned(),
+            candidates: vec!["/bin/sh".into()],
+            arguments: vec!["-c".to_owned(), "sleep 60 & exit 0".to_owned()],
+            directory: "/".into(),
+            variables: BTreeMap::new(),
+            kill_grace: Duration::ZERO,
+        };
+        let mut group = Group::start(env.clone(), &plan, Place::uncounted()).unwrap();
+        let leader = Pid::from_raw(group.number().cast_signed()).unwrap();
+        let deadline = Deadline::after(env.now(), Duration::from_secs(30));
+        wait_for(&env, "the end of the leader", deadline, || {
+            group.has_ended().unwrap().then_some(()).ok_or("it lives")
+        })
+        .await;
+        // As if the kernel took its time for the rest.
+        group.reap().unwrap();
+        let ends = signal(SignalKind::child()).unwrap();
+        let mut session =
+            Session { env, group, ends, pumps: Pumps::idle(Arc::new(Capture::new(1))) };
+        assert!(!session.group_gone(Duration::from_millis(20)).await);
+        assert!(!session.group_gone(2 * DRAIN_MAX).await);
+        kill_process_group(leader, Kill::KILL).unwrap();
+        assert!(session.group_gone(Duration::from_secs(30)).await);
+    });
+}
