@@ -7,7 +7,7 @@ use std::time::Duration;
 use foundation_agent::{Actions, Payload};
 use foundation_env::{Either, Env, select_biased};
 use foundation_node::{Node, NodeError, NodeStatus, RunOptions, SystemSpec, check_input};
-use foundation_process::{ShutdownReport, System};
+use foundation_process::{Limits, ShutdownReport, System};
 use foundation_types::{Code, Error, Instant};
 use foundation_workflow::{Chaos, RunEnd, RunOutcome, RunStatus};
 use tokio::runtime::{Builder, Runtime};
@@ -48,7 +48,9 @@ pub fn run(
             return exit.unless_unwritable(written);
         }
     };
-    let system = System::new(Env::tokio(runtime.handle().clone()));
+    let mut limits = Limits::default();
+    limits.strict_supervision = true;
+    let system = System::with_limits(Env::tokio(runtime.handle().clone()), limits);
     let exit = runtime.block_on(async {
         let driver = Driver::new(&system, &mut signals, args, err);
         let End { exit, output, remark } = Box::pin(driver.drive(spec, &options)).await?;

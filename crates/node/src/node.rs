@@ -86,7 +86,8 @@ impl Node {
         let directory = Directory::new(system.clone(), registry, namespace);
         let Tree { root, keeper, agents } = Tree::build(spec, options, &directory);
         // Each child has a limit for its own start.
-        let starting = Box::pin(system.process(root).label(label).start(Deadline::NEVER));
+        let starting =
+            Box::pin(system.process(root).label(label).supervised().start(Deadline::NEVER));
         let root = starting.await.map_err(NodeError::NotStarted)?;
         Ok(Self { system: system.clone(), root, keeper, directory, agents })
     }

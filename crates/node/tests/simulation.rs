@@ -16,7 +16,7 @@ use foundation_agent::{Action, ActionContext, Actions, Payload};
 use foundation_env::Env;
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_node::{Node, NodeError, RunOptions, SystemSpec};
-use foundation_process::System;
+use foundation_process::{Limits, System};
 use foundation_testkit::{sim_options, sim_seeds, sim_seeds_with, wait_for};
 use foundation_types::{Code, Deadline, Error};
 use foundation_workflow::{Chaos, RunEnd, RunError, RunOutcome, RunStatus};
@@ -99,7 +99,10 @@ async fn carry_out(
     spec: SystemSpec,
     options: &RunOptions,
 ) -> (Result<RunOutcome, NodeError>, u64) {
-    let system = System::new(env.clone());
+    // Nothing in it is outside of the tree: a strict system would refuse it.
+    let mut limits = Limits::default();
+    limits.strict_supervision = true;
+    let system = System::with_limits(env.clone(), limits);
     let node = Node::start(&system, spec, options).await.unwrap();
     let outcome = system.before(soon(env), node.outcome()).await.unwrap();
     let restarts = node.restarts();

@@ -62,6 +62,12 @@ impl<M: Send + 'static> Address<M> {
         self.record.identity().pid
     }
 
+    /// A total order of all processes of the program: by pid, and those of different systems, which count
+    /// their own, by their place in memory.
+    pub(crate) fn order(&self) -> (Pid, usize) {
+        (self.pid(), Arc::as_ptr(&self.record).addr())
+    }
+
     pub(crate) fn identity(&self) -> &Identity {
         self.record.identity()
     }

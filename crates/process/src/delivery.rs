@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
 
 use foundation_types::{Code, Deadline, Pid};
+use futures_util::future::join_all;
 
 use crate::address::{Address, Permit};
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
@@ -181,7 +179,7 @@ impl System {
         // In the order of pids, one after the other (Dijkstra's resource ordering): two broadcasts to the
         // same mailboxes never each hold the room that the other waits for.
         let mut order: Vec<(usize, &Address<M>)> = recipients.iter().enumerate().collect();
-        order.sort_by_key(|(_, to)| to.pid());
+        order.sort_by_key(|(_, to)| to.order());
         let mut reserved = Vec::with_capacity(order.len());
         for (place, to) in order {
             reserved.push((place, to.reserve(deadline).await));
@@ -222,7 +220,7 @@ impl System {
 /// A recipient that stands in the list more than once: it would wait for room that it holds itself.
 fn named_twice<M: Send + 'static>(recipients: &[Address<M>]) -> Option<Pid> {
     let mut seen = BTreeSet::new();
-    recipients.iter().map(Address::pid).find(|pid| !seen.insert(*pid))
+    recipients.iter().find(|to| !seen.insert(to.order())).map(Address::pid)
 }
 
 impl<M> From<Result<(), SendError<M>>> for DeliveryOutcome {
@@ -234,33 +232,4 @@ impl<M> From<Result<(), SendError<M>>> for DeliveryOutcome {
             Err(SendError::Deadlock { .. }) => Self::Deadlock,
         }
     }
-}
-
-/// Runs the futures side by side; their outputs are in their order.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    enum Slot<F: Future> {
-        Running(Pin<Box<F>>),
-        Done(F::Output),
-    }
-    let mut slots: Vec<Slot<F>> = futures.map(|future| Slot::Running(Box::pin(future))).collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for slot in &mut slots {
-            if let Slot::Running(future) = slot {
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(output) => *slot = Slot::Done(output),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    slots
-        .into_iter()
-        .filter_map(|slot| match slot {
-            Slot::Done(output) => Some(output),
-            Slot::Running(_) => None,
-        })
-        .collect()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use foundation_env::fault;
 use foundation_types::{Code, Deadline, ExitReason, Pid};
 
 use crate::address::Address;
@@ -32,6 +33,9 @@ pub enum SpawnError {
         /// [`Limits::processes_max`](crate::Limits).
         limit: usize,
     },
+    /// It is neither linked to a parent nor [supervised](Spawn::supervised) otherwise, and the system is strict
+    /// about that; see [`Limits::strict_supervision`](crate::Limits).
+    Unsupervised,
     /// The process it was to be linked to is dead.
     NoParent(Pid),
     /// The process it was to be linked to has as many links as it may have.
@@ -61,6 +65,7 @@ impl SpawnError {
         match self {
             Self::ShuttingDown => Code::ServiceUnavailable,
             Self::TooManyProcesses { .. } | Self::TooManyLinks { .. } => Code::ResourceExhausted,
+            Self::Unsupervised => Code::ConstraintViolation,
             Self::NoParent(_) => Code::ProcessNotAlive,
         }
     }
@@ -73,6 +78,9 @@ impl fmt::Display for SpawnError {
             Self::TooManyProcesses { limit } => {
                 write!(f, "the system already has {limit} processes, the most it may have")
             }
+            Self::Unsupervised => f.write_str(
+                "nobody supervises the process, which this system demands: make it the child of a supervisor",
+            ),
             Self::NoParent(pid) => write!(f, "the process {pid} it was to be linked to is dead"),
             Self::TooManyLinks { parent, limit } => {
                 write!(f, "the process {parent} it was to be linked to already has {limit} links")
@@ -131,11 +139,20 @@ pub struct Spawn<P: Process> {
     mailbox: u32,
     parent: Option<Pid>,
     linked: bool,
+    supervised: bool,
 }
 
 impl<P: Process> Spawn<P> {
     pub(crate) fn new(system: System, process: P) -> Self {
-        Self { system, process, label: None, mailbox: DEFAULT_MAILBOX, parent: None, linked: false }
+        Self {
+            system,
+            process,
+            label: None,
+            mailbox: DEFAULT_MAILBOX,
+            parent: None,
+            linked: false,
+            supervised: false,
+        }
     }
 
     /// Gives the process a name for humans. It need not be unique and finds nothing.
@@ -160,6 +177,13 @@ impl<P: Process> Spawn<P> {
     /// Links the process to its parent before it runs; without a parent it does nothing.
     pub fn linked(mut self) -> Self {
         self.linked = true;
+        self
+    }
+
+    /// Says that the process is part of a supervision tree without a link: it is the tree's root, or whoever
+    /// spawns it keeps books of it and ends it. A strict system demands this or a link.
+    pub fn supervised(mut self) -> Self {
+        self.supervised = true;
         self
     }
 
@@ -199,8 +223,15 @@ impl<P: Process> Spawn<P> {
 
     fn launch(self, started: Option<Reply<()>>) -> Result<Address<P::Message>, SpawnError> {
         let inner = self.system.inner();
-        let pid = inner.admit()?;
         let link = self.parent.filter(|_| self.linked);
+        let is_supervised = self.supervised || link.is_some();
+        if inner.limits().strict_supervision
+            && !is_supervised
+            && !fault::planted("unsupervised_admitted")
+        {
+            return Err(SpawnError::Unsupervised);
+        }
+        let pid = inner.admit()?;
         let identity = Identity {
             pid,
             parent: self.parent,

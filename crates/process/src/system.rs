@@ -32,7 +32,7 @@ use crate::timer::{self, Elapsed, Timers};
 use crate::watch::{self, Trace};
 use crate::watchdog::{self, Stall, WorkerSlot, Workers};
 
-/// Bounds of one system and of each of its processes.
+/// Bounds of one system and of each of its processes, and how strict it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -50,6 +50,9 @@ pub struct Limits {
     pub hooks_per_process_max: usize,
     /// Entries kept in each of the logs: crashes, dead letters, stalls, deadlocks; 256 by default.
     pub log_entries_max: usize,
+    /// Whether processes outside of supervision trees are refused, those that are neither linked to a parent nor
+    /// spawned as [`supervised`](crate::Spawn::supervised); false by default. Supervisors and what they start pass.
+    pub strict_supervision: bool,
 }
 
 impl Default for Limits {
@@ -61,6 +64,7 @@ impl Default for Limits {
             timers_per_process_max: 1 << 16,
             hooks_per_process_max: 1 << 12,
             log_entries_max: 256,
+            strict_supervision: false,
         }
     }
 }

@@ -146,7 +146,7 @@ impl DynamicSupervisor {
     /// Not cancel safe: when the future is dropped the supervisor runs on.
     pub async fn start(self, system: &System) -> Result<DynamicRef, StartError> {
         let label = Arc::clone(&self.label);
-        let start = system.process(self).label(label).start(Deadline::NEVER);
+        let start = system.process(self).label(label).supervised().start(Deadline::NEVER);
         let address = Box::pin(start).await?;
         Ok(DynamicRef::from(address))
     }

@@ -188,7 +188,7 @@ impl Supervisor {
     pub async fn start(self, system: &System) -> Result<SupervisorRef, StartError> {
         let label = Arc::clone(&self.label);
         // Each child has a limit for its own start.
-        let start = system.process(self).label(label).start(Deadline::NEVER);
+        let start = system.process(self).label(label).supervised().start(Deadline::NEVER);
         let address = Box::pin(start).await?;
         Ok(SupervisorRef::from(address))
     }

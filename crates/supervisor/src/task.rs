@@ -93,7 +93,7 @@ impl TaskSupervisor {
     /// Not cancel safe: when the future is dropped it is opened all the same.
     pub async fn start(&self, system: &System) -> Result<Pid, StartError> {
         let keeper = TaskKeeper::new(Arc::clone(&self.pool));
-        let spawn = system.process(keeper).label("task supervisor");
+        let spawn = system.process(keeper).label("task supervisor").supervised();
         Ok(spawn.start(Deadline::NEVER).await?.pid())
     }
 

@@ -175,6 +175,24 @@ fn all_or_nothing_refuses_a_recipient_named_twice() {
     });
 }
 
+/// Each system counts its own pids, so they do not tell whether two recipients are one.
+#[test]
+fn all_or_nothing_takes_recipients_of_two_systems() {
+    simulate(|system| async move {
+        let other = System::new(system.env().clone());
+        let log = Log::default();
+        let members = [free(&system, &log), free(&other, &log)];
+        assert_eq!(members[0].pid(), members[1].pid());
+        let sent = system.broadcast(&members, &7, Rule::AllOrNothing, Deadline::NEVER).await;
+        assert_eq!(outcomes(&sent.unwrap()), [DeliveryOutcome::Accepted; 2]);
+        quiesce(&system).await;
+        quiesce(&other).await;
+        assert_eq!(log.notes(), vec![7, 7]);
+        other.kill(members[1].pid());
+        quiesce(&other).await;
+    });
+}
+
 /// Such a broadcast used to fail although the others had the message, and to lose the one of the dead.
 ///
 /// Guarantee S6

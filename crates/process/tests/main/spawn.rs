@@ -149,6 +149,29 @@ fn a_system_takes_as_many_processes_as_its_limit() {
     });
 }
 
+/// Guarantee R6
+#[test]
+fn a_strict_system_refuses_what_nobody_supervises() {
+    foundation_testkit::sim_seeds(0..2, |env, _| async move {
+        let mut limits = Limits::default();
+        limits.strict_supervision = true;
+        let system = System::with_limits(env, limits);
+        let log = Log::default();
+        let subject = || system.process(Subject::new(&log));
+        assert_eq!(subject().spawn().unwrap_err(), SpawnError::Unsupervised);
+        let late = subject().start(Deadline::NEVER).await.unwrap_err();
+        assert_eq!(late, StartError::Spawn(SpawnError::Unsupervised));
+        assert_eq!(SpawnError::Unsupervised.code(), Code::ConstraintViolation);
+
+        let root = subject().supervised().spawn().unwrap();
+        let named_only = subject().parent(root.pid());
+        assert_eq!(named_only.spawn().unwrap_err(), SpawnError::Unsupervised);
+        assert_eq!(subject().linked().spawn().unwrap_err(), SpawnError::Unsupervised);
+        subject().parent(root.pid()).linked().spawn().unwrap();
+        assert_eq!(system.counts().processes, 2, "the refused left nothing behind");
+    });
+}
+
 #[test]
 fn stop_and_wait_kills_what_does_not_stop() {
     simulate(|system| async move {

@@ -99,6 +99,15 @@ impl Book {
         self.with(|inner| std::mem::take(&mut inner.seen))
     }
 
+    pub(crate) fn has_seen(&self, what: &Seen) -> bool {
+        self.with(|inner| inner.seen.iter().any(|(_, seen)| seen == what))
+    }
+
+    /// Counts a message as perhaps accepted, until it is known.
+    pub(crate) fn cut_off(&self) -> CutOff<'_> {
+        CutOff(Some(self))
+    }
+
     pub(crate) fn accept(&self) {
         self.with(|inner| inner.accepted += 1);
     }
@@ -115,7 +124,7 @@ impl Book {
     pub(crate) async fn call(&self, to: &Address<Command>, keep: bool, timeout: Duration) {
         let system = to.system();
         let deadline = system.deadline(timeout);
-        let unknown = CutOff(Some(self));
+        let unknown = self.cut_off();
         let outcome = if keep {
             to.call_until(Command::Keep, deadline).await
         } else {
@@ -141,10 +150,10 @@ impl Book {
 }
 
 /// Counts a call that is dropped before it came to an end.
-struct CutOff<'a>(Option<&'a Book>);
+pub(crate) struct CutOff<'a>(Option<&'a Book>);
 
 impl CutOff<'_> {
-    fn known(mut self) {
+    pub(crate) fn known(mut self) {
         self.0 = None;
     }
 }
@@ -172,6 +181,9 @@ pub(crate) enum Command {
     /// Takes back the `n`th monitor that still stands.
     Demonitor(usize),
     Timer(Duration, u64),
+    /// Ticks at an interval.
+    Every(Duration),
+    Tick,
     Cancel(usize),
     Fired(u64),
     /// Sends its next message to another process.
@@ -185,6 +197,18 @@ pub(crate) enum Command {
     Stop(ExitReason),
     Fail(ExitReason),
     Panic,
+}
+
+/// For broadcasts, which copy what they send.
+impl Clone for Command {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Message { from, driver, n } => {
+                Self::Message { from: *from, driver: *driver, n: *n }
+            }
+            _ => panic!("only messages are sent to many"),
+        }
+    }
 }
 
 pub(crate) struct Actor {
@@ -238,6 +262,10 @@ impl Actor {
                 let id = context.send_after(*delay, Command::Fired(*n))?;
                 self.timers.push((id, *n));
             }
+            Command::Every(period) => {
+                let id = context.send_interval(*period, || Command::Tick)?;
+                self.timers.push((id, u64::MAX));
+            }
             Command::Cancel(at) if !self.timers.is_empty() => {
                 let (id, _) = self.timers.remove(at % self.timers.len());
                 assert!(context.cancel_timer(id), "a timer that has not been handled stands");
@@ -288,7 +316,7 @@ impl Process for Actor {
     }
 
     async fn handle(&mut self, message: Command, context: &mut Context<Command>) -> Outcome {
-        if !matches!(message, Command::Fired(_)) {
+        if !matches!(message, Command::Fired(_) | Command::Tick) {
             self.book.with(|inner| inner.begun += 1);
         }
         match message {

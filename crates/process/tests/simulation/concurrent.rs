@@ -2,18 +2,23 @@
 //! must hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use foundation_env::Env;
-use foundation_process::{Address, Counts, Limits, SendError, System, TrySendError};
+use foundation_process::{
+    Address, CallError, Counts, Limits, Rule, SendError, System, TrySendError,
+};
 use foundation_testkit::{Swarm, Weights, sim_seeds};
-use foundation_types::{ExitReason, MonitorId, Pid};
+use foundation_types::{Deadline, ExitReason, MonitorId, Pid};
 
 use crate::actor::{Actor, Book, Command, Seen, Totals};
 
 const SEEDS: u64 = 300;
-const OPERATIONS: usize = 21;
+const OPERATIONS: usize = 27;
 /// Actors that trap exits and are never ended, so that what they must see is exact.
 const OBSERVERS: u64 = 2;
 
@@ -170,9 +175,86 @@ impl World {
                 self.tell(swarm, &a, Command::Yield(6)).await;
                 self.tell(swarm, &mortal, Command::Farewell(a.clone(), 2)).await;
             }
+            20 => self.tell(swarm, &a, Command::Every(Duration::from_millis(1) + timeout)).await,
+            21 => Box::pin(self.suspend(&a, timeout)).await,
+            22 => Box::pin(self.acknowledge(&a, driver, n, timeout)).await,
+            23 => {
+                let use_it =
+                    swarm.chance(0.6).then_some(Command::Message { from: None, driver, n });
+                Box::pin(self.reserve(&a, use_it, timeout)).await;
+            }
+            24 => {
+                let (to, message) =
+                    ([a.clone(), other], Command::Message { from: None, driver, n });
+                Box::pin(self.tell_all(&to, &message, timeout)).await;
+            }
+            25 => Box::pin(self.change_mind(&a, timeout)).await,
             _ => self.spawn(swarm),
         }
         a
+    }
+
+    /// Waits for room and, once woken, does not look whether it has some.
+    async fn change_mind(&self, to: &Address<Command>, timeout: Duration) {
+        let deadline = self.system.deadline(timeout);
+        let mut reserved = pin!(to.reserve(Deadline::NEVER));
+        let mut waits = false;
+        let woken = poll_fn(|cx| {
+            if std::mem::replace(&mut waits, true) {
+                return Poll::Ready(());
+            }
+            reserved.as_mut().poll(cx).map(drop)
+        });
+        self.system.before(deadline, woken).await.ok();
+    }
+
+    /// Suspends a process for a while.
+    async fn suspend(&self, process: &Address<Command>, pause: Duration) {
+        let deadline = self.system.deadline(Duration::from_millis(10));
+        self.system.suspend(process.pid(), deadline).await.ok();
+        let env = self.system.env();
+        env.sleep_until(env.now().saturating_add(pause)).await;
+        // Whether it was suspended in time or not: if it will be, this comes later.
+        let deadline = self.system.deadline(Duration::from_millis(10));
+        self.system.resume(process.pid(), deadline).await.ok();
+    }
+
+    async fn acknowledge(&self, to: &Address<Command>, driver: u64, n: u64, timeout: Duration) {
+        let message = Command::Message { from: None, driver, n };
+        let unknown = self.book.cut_off();
+        match to.send_acknowledged(message, self.system.deadline(timeout)).await {
+            Ok(()) => {
+                unknown.known();
+                self.book.accept();
+                let handled = Seen::Message { from: None, driver, n };
+                if !self.book.has_seen(&handled) {
+                    self.book.violation(format!("{handled:?} was acknowledged and not handled"));
+                }
+            }
+            Err(CallError::NoProcess | CallError::Exited(_)) => self.book.check_gone(to.pid()),
+            Err(_) => {}
+        }
+    }
+
+    /// Takes a place, keeps it for a moment, and uses it or gives it back.
+    async fn reserve(&self, to: &Address<Command>, use_it: Option<Command>, timeout: Duration) {
+        let reserved = to.reserve(self.system.deadline(timeout)).await;
+        tokio::task::yield_now().await;
+        match (reserved, use_it) {
+            (Ok(permit), Some(message)) => match permit.send(message) {
+                Ok(()) => self.book.accept(),
+                Err(_) => self.book.check_gone(to.pid()),
+            },
+            (Err(SendError::NoProcess(())), _) => self.book.check_gone(to.pid()),
+            _ => {}
+        }
+    }
+
+    /// Sends to all or to none.
+    async fn tell_all(&self, to: &[Address<Command>], message: &Command, timeout: Duration) {
+        let deadline = self.system.deadline(timeout);
+        let sent = self.system.broadcast(to, message, Rule::AllOrNothing, deadline).await;
+        sent.unwrap_or_default().iter().for_each(|_| self.book.accept());
     }
 
     fn end_one(&self, swarm: &mut Swarm, mortal: &Address<Command>) {
@@ -221,12 +303,12 @@ impl World {
         self.quiesce().await;
         let actors = self.actors.lock().unwrap().clone();
         let (observers, mortals) = actors.split_at(usize::try_from(OBSERVERS).unwrap());
+        assert!(observers.iter().all(Address::is_alive), "an observer died");
+        for actor in actors.iter().filter(|actor| actor.is_alive()) {
+            self.fill(actor);
+        }
         self.kill(mortals);
         self.quiesce().await;
-        assert!(observers.iter().all(Address::is_alive), "an observer died");
-        for observer in observers {
-            self.fill(observer);
-        }
         let counts = self.system.counts();
         assert_eq!((counts.monitors, counts.links), (0, 0), "nobody is left to watch");
         self.kill(observers);

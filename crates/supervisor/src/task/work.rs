@@ -188,7 +188,8 @@ where
     let label = Arc::clone(&work.options.label);
     let work = Arc::new(Mutex::new(Some(work)));
     let task = Task { owner: owner.pid, slot: Some(slot), work: Arc::clone(&work) };
-    let spawn = owner.system.process(task).label(label).parent(owner.pid).mailbox(1);
+    let spawn = owner.system.process(task).label(label).parent(owner.pid);
+    let spawn = spawn.supervised().mailbox(1);
     let pid = match spawn.spawn() {
         Ok(address) => address.pid(),
         Err(error) => {
