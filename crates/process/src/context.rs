@@ -461,21 +461,20 @@ impl<M: Send + 'static> Context<M> {
                 self.pace = Pace::Dense;
             }
             let sparse = self.pace == Pace::Sparse;
-            match self.record.take(&mut self.batch, cx.waker(), sparse) {
-                Taken::Message(message) => {
-                    let alone = sparse && self.batch.is_empty();
-                    self.pace = if alone { Pace::Parked } else { Pace::Dense };
-                    self.budget -= 1;
-                    self.counts = true;
-                    return Poll::Ready(Ok(Next::Message(message)));
-                }
-                Taken::Other => {}
+            let (message, pace) = match self.record.take(&mut self.batch, cx.waker(), sparse) {
+                Taken::Message(message) => (message, Pace::Dense),
+                Taken::Alone(message) => (message, Pace::Parked),
+                Taken::Other => continue,
                 Taken::Sleep => {
                     self.pace = Pace::Sparse;
                     self.budget = BUDGET;
                     return Poll::Pending;
                 }
-            }
+            };
+            self.pace = pace;
+            self.budget -= 1;
+            self.counts = true;
+            return Poll::Ready(Ok(Next::Message(message)));
         }
     }
 

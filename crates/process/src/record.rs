@@ -115,8 +115,8 @@ pub(crate) struct Rare {
     /// System messages that wait for the user messages accepted before them, with the number of
     /// those.
     pub(crate) stamped: Lane<(u64, SystemMessage)>,
-    /// Orders from outside among them; see [`ORDERS_MAX`].
-    orders: u32,
+    /// Orders from outside in each lane; see [`ORDERS_MAX`].
+    orders: [u32; 2],
     /// It was told to stop: one such order is enough, and never refused.
     stops: bool,
     pub(crate) monitors: Monitors,
@@ -237,9 +237,10 @@ pub(crate) enum Refusal<M> {
     Dead(M),
 }
 
-/// Exit signals and operators' questions that may wait for one process, beside one stop. Links, monitors and
-/// timers are bounded where they are made; for these there is no such place, and a process whose
-/// handler does not yield takes none of them.
+/// Exit signals and operators' questions, of each, that may wait for one process, beside one stop. Links,
+/// monitors and timers are bounded where they are made; for these there is no such place, and a process whose
+/// handler does not yield takes none of them. A suspended one takes the questions, among them the order to
+/// go on, but not the exit signals behind messages.
 pub(crate) const ORDERS_MAX: u32 = 1024;
 
 /// Ends of children that a process is remembered with: enough to see a pattern, few enough to read.
@@ -248,6 +249,8 @@ const CHILD_EXITS_MAX: usize = 8;
 /// What the consumer found.
 pub(crate) enum Taken<M> {
     Message(M),
+    /// The only one, and the consumer was parked with it; see [`Record::take`].
+    Alone(M),
     /// No message, but something else to look at.
     Other,
     /// Nothing; the waker is in place.
@@ -404,11 +407,16 @@ impl<M: Send + 'static> Record<M> {
         {
             let mut lanes = self.lanes.lock();
             if let Some(message) = lanes.user.drain_into(batch) {
-                // Requests made before this lock are attended to before it sleeps; see below.
-                if sparse && batch.is_empty() && self.own.state.load(Ordering::Acquire) == 0 {
+                // A request made before this lock is attended to before it sleeps; a later one wakes it.
+                let requests = self.own.state.load(Ordering::Acquire);
+                if sparse
+                    && batch.is_empty()
+                    && (requests == 0 || fault::planted("parked_beside_request"))
+                {
                     stale = self.park(&mut lanes.control, waker);
                     drop(lanes);
                     drop(stale);
+                    return Taken::Alone(message);
                 }
                 return Taken::Message(message);
             }
@@ -452,7 +460,8 @@ impl<M: Send + 'static> Record<M> {
     }
 
     /// Whether nothing has come since the consumer was parked. Then it may sleep without another look:
-    /// whatever comes wakes it, also what asks for something that has happened meanwhile.
+    /// whatever comes wakes it, also what asks for something that has happened meanwhile. The waker is the one
+    /// it was parked with, which is the task's for as long as it lives.
     #[inline]
     pub(crate) fn is_parked(&self) -> bool {
         self.parked.is_set()
@@ -502,8 +511,9 @@ impl<M: Send + 'static> Record<M> {
             rare.stamped = Lane::default();
             self.own.state.fetch_and(!state::SYSTEM, Ordering::AcqRel);
         }
-        if message.as_ref().is_some_and(SystemMessage::is_order) {
-            rare.orders = rare.orders.saturating_sub(1);
+        if let Some(order) = message.as_ref().filter(|message| message.is_order()) {
+            let orders = rare.orders(order.jumps_queue());
+            *orders = orders.saturating_sub(1);
         }
         message
     }
@@ -515,6 +525,12 @@ impl<M: Send + 'static> Record<M> {
 }
 
 impl Rare {
+    /// The number of orders in the lane that jumps the queue, or in the other.
+    fn orders(&mut self, urgent: bool) -> &mut u32 {
+        let [stamped, jumping] = &mut self.orders;
+        if urgent { jumping } else { stamped }
+    }
+
     /// Whether a system message may be handed out after `handled` user messages.
     fn has_due(&self, handled: u64) -> bool {
         !self.urgent.is_empty() || self.stamped.front().is_some_and(|(stamp, _)| *stamp <= handled)
@@ -593,10 +609,11 @@ impl<M: Send + 'static> AnyRecord for Record<M> {
             let accepted = control.accepted;
             let rare = control.rare();
             if message.is_order() {
-                if rare.orders >= orders_max {
+                let orders = rare.orders(message.jumps_queue());
+                if *orders >= orders_max {
                     return Err(Refusal::Full(message));
                 }
-                rare.orders += 1;
+                *orders += 1;
             }
             if message.is_stop() && std::mem::replace(&mut rare.stops, true) {
                 drop(lanes);

@@ -170,7 +170,10 @@ impl<T: Send + 'static> Answer<T> {
     /// Enters the wait that the answer is to hide, or takes it back. Returns false, and hides it, when the
     /// answer is already there.
     pub(crate) fn enlist(&self, shown: Option<Shown>) -> bool {
-        let Some(slot) = &self.slot else { return false };
+        let Some(slot) = &self.slot else {
+            shown.as_ref().map(Shown::hide);
+            return false;
+        };
         let mut inner = slot.inner.lock();
         let waits = matches!(inner.state, SlotState::Waiting);
         let before = deadlock::enter(&mut inner.caller, shown);
@@ -231,3 +234,6 @@ impl<T: Send + 'static> Drop for Answer<T> {
         drop((state, caller));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -324,8 +324,8 @@ impl System {
     /// Sends an exit signal. A process that does not trap exits ends with the reason after the
     /// messages before it, unless the reason is `Normal`; `Killed` kills.
     ///
-    /// Returns false when there is no such process, or when 1,024 orders wait for it already because
-    /// its handler does not yield: kill it.
+    /// Returns false when there is no such process, or when 1,024 such signals wait for it already
+    /// because its handler does not yield, or it is suspended: kill it.
     pub fn exit(&self, pid: Pid, reason: ExitReason) -> bool {
         if matches!(reason, ExitReason::Killed) {
             return self.kill(pid);

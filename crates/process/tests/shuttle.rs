@@ -114,6 +114,12 @@ fn kill_and_sleep() {
     model::check(model::kill_and_sleep);
 }
 
+/// Guarantee E2
+#[test]
+fn kill_and_take() {
+    model::check(model::kill_and_take);
+}
+
 /// Guarantee L1
 #[test]
 fn news_for_the_parked() {

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use foundation_env::sync::atomic::Ordering;
 use foundation_env::sync::thread;
-use foundation_types::Deadline;
+use foundation_types::{Deadline, ExitReason};
 
 use super::{Alarm, Body, RACERS, Rig, join, poll};
 use crate::context::{Context, Next};
@@ -21,7 +21,7 @@ fn drain(record: &Record<u64>, waker: &Waker) -> Vec<u64> {
     let (mut messages, mut batch) = (Vec::new(), VecDeque::new());
     loop {
         match record.take(&mut batch, waker, false) {
-            Taken::Message(first) => {
+            Taken::Message(first) | Taken::Alone(first) => {
                 messages.push(first);
                 messages.extend(batch.drain(..));
             }
@@ -105,12 +105,37 @@ pub fn kill_and_sleep() {
     }
 }
 
-/// The context of a process that handles a message with which it was parked.
-fn parked_early(body: &Body<u64>, waker: &Waker) -> Context<u64> {
+/// A process that is killed while it takes a message, and then waits in the handler, is woken or sees it.
+pub fn kill_and_take() {
+    let rig = Rig::new();
+    let body = rig.body::<u64>(64);
+    let mut context = woken(&body);
+    let (system, pid) = (rig.system.clone(), body.pid());
+    let killing = thread::spawn(move || assert!(system.kill(pid)));
+    let (alarm, waker) = Alarm::new();
+    let taken = context.poll_next(&mut TaskContext::from_waker(&waker));
+    let sleeps = match taken {
+        Poll::Ready(Ok(Next::Message(0))) => body.record.sleep_in_handler(&waker),
+        Poll::Ready(Err(_)) => false,
+        _ => panic!("there is a message"),
+    };
+    join(vec![killing]);
+    assert!(!sleeps || alarm.rang(), "asleep in a handler and killed");
+}
+
+/// The context of a process that has slept and was woken by a message.
+fn woken(body: &Body<u64>) -> Context<u64> {
     let mut context = body.context();
-    let (_, asleep) = Alarm::new();
+    let (alarm, asleep) = Alarm::new();
     assert!(context.poll_next(&mut TaskContext::from_waker(&asleep)).is_pending());
     assert!(body.record.try_push(0).is_ok(), "there is room");
+    assert!(alarm.rang());
+    context
+}
+
+/// The context of a process that handles a message with which it was parked.
+fn parked_early(body: &Body<u64>, waker: &Waker) -> Context<u64> {
+    let mut context = woken(body);
     let taken = context.poll_next(&mut TaskContext::from_waker(waker));
     assert!(matches!(taken, Poll::Ready(Ok(Next::Message(0)))));
     assert!(body.record.is_parked(), "messages come one by one");
@@ -119,7 +144,7 @@ fn parked_early(body: &Body<u64>, waker: &Waker) -> Context<u64> {
 
 /// What comes while a process handles a message with which it was parked is seen, or wakes it.
 pub fn news_for_the_parked() {
-    tell_the_parked(&["message", "kill"]);
+    tell_the_parked(&["message", "kill", "exit signal"]);
 }
 
 /// So does a wait for what the process may have done already, though nothing comes with it.
@@ -139,6 +164,7 @@ fn tell_the_parked(all: &[&'static str]) {
             match news {
                 "message" => assert!(address.try_send(1).is_ok(), "there is room"),
                 "kill" => assert!(system.kill(pid)),
+                "exit signal" => assert!(system.exit(pid, ExitReason::SHUTDOWN)),
                 "room" => {
                     let sent = async move { address.send_until(1, Deadline::NEVER).await };
                     let mut sent = Box::pin(async { sent.await.expect("it lives") });
@@ -154,10 +180,15 @@ fn tell_the_parked(all: &[&'static str]) {
             None
         });
         context.done();
-        let seen = context.poll_next(&mut TaskContext::from_waker(&waker)).is_ready();
+        let cx = &mut TaskContext::from_waker(&waker);
+        let mut seen = context.poll_next(cx).is_ready();
         let waits = telling.join().expect("the thread has not panicked");
+        // Nobody polls it unless it was woken.
+        if !seen && alarm.rang() {
+            seen = context.poll_next(cx).is_ready();
+        }
         let served = waits.map_or(seen, |mut waits| poll(waits.as_mut(), &waker).is_ready());
-        assert!(served || alarm.rang(), "asleep beside a {news}");
+        assert!(served, "asleep beside a {news}");
     }
 }
 

@@ -312,12 +312,36 @@ fn orders_to_a_process_that_does_not_yield_are_bounded() {
         quiesce(&system).await;
         let taken = (0..5_000).filter(|_| system.exit(pid, ExitReason::Normal)).count();
         assert_eq!(taken, 1024);
+        let mut asked = Vec::new();
+        for _ in 0..1024 {
+            let mut question = Box::pin(system.get_state(pid, Deadline::NEVER));
+            assert!(poll_once(&mut question).await.is_pending());
+            asked.push(question);
+        }
         assert_eq!(system.get_state(pid, Deadline::NEVER).await, Err(CallError::Full));
         gate.open(1);
         quiesce(&system).await;
         assert!(system.exit(pid, ExitReason::Normal), "it has taken the others");
         assert!(system.get_state(pid, Deadline::NEVER).await.is_ok());
         assert!(system.kill(pid));
+    });
+}
+
+/// Exit signals wait for the messages before them, which a suspended process does not handle; they used to take
+/// the room of the order to go on.
+#[test]
+fn a_suspended_process_can_be_resumed_however_many_exit_signals_wait() {
+    simulate(|system| async move {
+        let log = Log::default();
+        let process = start(&system, Subject::new(&log)).await;
+        let pid = process.pid();
+        system.suspend(pid, Deadline::NEVER).await.unwrap();
+        process.try_send(Order::Note(1)).unwrap();
+        while system.exit(pid, ExitReason::Normal) {}
+        assert_eq!(system.resume(pid, Deadline::NEVER).await, Ok(()));
+        quiesce(&system).await;
+        assert_eq!(log.notes(), vec![1]);
+        assert!(system.exit(pid, ExitReason::Normal), "it has taken the others");
     });
 }
 
