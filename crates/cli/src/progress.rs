@@ -134,10 +134,13 @@ impl ProgressView {
         let elapsed = now.saturating_duration_since(self.started);
         let (rate, seconds) = (per_second(done, elapsed), elapsed.as_secs());
         let restarts = counted(restarts, "restart", "restarts");
-        let counts = format!("{done}/{total} done, {}/s, {restarts}, {seconds} s", grouped(rate));
+        let (of_done, of_total) = (grouped(done as u64), grouped(total as u64));
+        let counts =
+            format!("{of_done}/{of_total} done, {}/s, {restarts}, {seconds} s", grouped(rate));
         match self.mode {
             ProgressMode::Live => {
-                format!("{CLEAR_LINE}{WRAP_OFF}[{}] {counts}{WRAP_ON}", bar(done, total))
+                // The end of a line that is cut stands at the edge: a space and not a stray letter.
+                format!("{CLEAR_LINE}{WRAP_OFF}[{}] {counts} {WRAP_ON}", bar(done, total))
             }
             ProgressMode::Plain | ProgressMode::Off => format!("progress: {counts}\n"),
         }

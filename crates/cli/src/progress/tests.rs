@@ -39,12 +39,12 @@ fn a_live_line_is_written_over_and_fits_a_terminal() {
     let now = T0 + Duration::from_secs(2);
     let line = view.update(now, sample(1_000, 2_000, 3)).unwrap();
     let expected =
-        "\r\u{1b}[2K\u{1b}[?7l[######------] 1000/2000 done, 500/s, 3 restarts, 2 s\u{1b}[?7h";
+        "\r\u{1b}[2K\u{1b}[?7l[######------] 1,000/2,000 done, 500/s, 3 restarts, 2 s \u{1b}[?7h";
     assert_eq!(line, expected);
     assert_eq!(view.update(now + LIVE_INTERVAL / 2, sample(1_001, 2_000, 3)), None);
     let line = view.update(now + LIVE_INTERVAL, sample(2_000, 2_000, 1)).unwrap();
-    assert!(line.contains("[############] 2000/2000 done"), "{line}");
-    assert!(line.ends_with("1 restart, 2 s\u{1b}[?7h"), "{line}");
+    assert!(line.contains("[############] 2,000/2,000 done"), "{line}");
+    assert!(line.ends_with("1 restart, 2 s \u{1b}[?7h"), "{line}");
     assert!(!line.contains('\n'));
     assert_eq!(view.finish(now, sample(2_000, 2_000, 1)).unwrap(), "\r\u{1b}[2K");
 }
