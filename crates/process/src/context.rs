@@ -215,9 +215,9 @@ impl<M: Send + 'static> Context<M> {
         self.extras().monitors.insert(id, pid);
         let reason = match self.system().inner().table().get(pid) {
             None => Some(ExitReason::NoProcess),
-            Some(target) => {
-                monitor::place(&*target, id, Watcher::Process(own)).err().map(|(_, reason)| reason)
-            }
+            Some(target) => monitor::place(&*target, id, Watcher::Process(self.me()))
+                .err()
+                .map(|(_, reason)| reason),
         };
         if let Some(reason) = reason {
             self.tell_self(SystemMessage::Down { monitor: id, pid, reason });

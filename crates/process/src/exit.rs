@@ -43,11 +43,11 @@ use std::task::Waker;
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
-use foundation_types::{ExitReason, HookId, Pid};
+use foundation_types::{ExitReason, Pid};
 
 use crate::current::{self, Graveyard};
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
-use crate::hook::{Exited, Hook};
+use crate::hook::{Exited, Hooks};
 use crate::monitor::{Down, Monitors, Watcher};
 use crate::record::{AnyRecord, Rare, RoomWaiter, state};
 use crate::reply::Reply;
@@ -149,7 +149,7 @@ fn conclude(
         }
         if fault::planted("down_before_cleanup") {
             let monitors = take_monitors(record);
-            tell_monitors(system, record.identity().pid, reason, monitors);
+            tell_monitors(record.identity().pid, reason, monitors);
         }
         if fault::planted("dead_before_hooks") {
             let hooks = take_hooks(record);
@@ -186,7 +186,7 @@ fn conclude(
 }
 
 /// Step 3.
-fn take_hooks(record: &dyn AnyRecord) -> Vec<(HookId, Hook)> {
+fn take_hooks(record: &dyn AnyRecord) -> Hooks {
     record.locked(|control| {
         record.own().state.fetch_or(state::DYING, Ordering::AcqRel);
         control.rare.as_mut().map(|rare| std::mem::take(&mut rare.hooks)).unwrap_or_default()
@@ -194,12 +194,7 @@ fn take_hooks(record: &dyn AnyRecord) -> Vec<(HookId, Hook)> {
 }
 
 /// Step 4.
-fn run_hooks(
-    record: &dyn AnyRecord,
-    system: &SystemInner,
-    reason: &ExitReason,
-    hooks: Vec<(HookId, Hook)>,
-) {
+fn run_hooks(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, hooks: Hooks) {
     if hooks.is_empty() {
         return;
     }
@@ -273,7 +268,7 @@ fn settle(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, est
             drop(peer.push_system(message));
         }
     }
-    tell_monitors(system, identity.pid, reason, estate.monitors);
+    tell_monitors(identity.pid, reason, estate.monitors);
 }
 
 fn take_monitors(record: &dyn AnyRecord) -> Monitors {
@@ -282,9 +277,9 @@ fn take_monitors(record: &dyn AnyRecord) -> Monitors {
     })
 }
 
-fn tell_monitors(system: &SystemInner, pid: Pid, reason: &ExitReason, monitors: Monitors) {
+fn tell_monitors(pid: Pid, reason: &ExitReason, monitors: Monitors) {
     let tell = |id, watcher: Watcher| {
-        watcher.notify(system, id, Down { pid, reason: reason.clone() });
+        watcher.notify(id, Down { pid, reason: reason.clone() });
     };
     match monitors {
         Monitors::None => {}

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use foundation_env::sync::atomic::Ordering;
 use foundation_types::{Code, ExitReason, HookId, Pid};
+use smallvec::SmallVec;
 
 use crate::record::{AnyRecord, state};
 use crate::system::SystemInner;
-use foundation_env::sync::atomic::Ordering;
 
 /// What an exit hook is told.
 #[derive(Debug, Clone)]
@@ -20,6 +21,9 @@ pub struct Exited {
 
 /// A closure run by the dying process between Dying and Dead.
 pub(crate) type Hook = Box<dyn FnOnce(&Exited) + Send>;
+
+/// The hooks of one process, oldest first. Usually none or one, that of the registry.
+pub(crate) type Hooks = SmallVec<[(HookId, Hook); 1]>;
 
 /// Why an exit hook was not added.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,12 +16,12 @@ use foundation_types::{ExitReason, MonitorId, Pid};
 use crate::record::AnyRecord;
 use crate::reply::{self, Answer, Reply};
 use crate::signal::SystemMessage;
-use crate::system::SystemInner;
 
 /// Who is told.
 pub(crate) enum Watcher {
-    /// A process, through its system lane.
-    Process(Pid),
+    /// A process, through its system lane. Its record and not its pid: many deaths at once would meet in the
+    /// process table over one watcher.
+    Process(Arc<dyn AnyRecord>),
     /// A task that awaits a [`Monitor`].
     Task(Reply<Down>),
 }
@@ -81,13 +81,11 @@ pub struct Down {
 
 impl Watcher {
     /// Tells the watcher; a watcher that is dead itself needs no news.
-    pub(crate) fn notify(self, system: &SystemInner, monitor: MonitorId, down: Down) {
+    pub(crate) fn notify(self, monitor: MonitorId, down: Down) {
         match self {
             Self::Process(watcher) => {
-                if let Some(record) = system.table().get(watcher) {
-                    let Down { pid, reason } = down;
-                    drop(record.push_system(SystemMessage::Down { monitor, pid, reason }));
-                }
+                let Down { pid, reason } = down;
+                drop(watcher.push_system(SystemMessage::Down { monitor, pid, reason }));
             }
             Self::Task(port) => port.send(down),
         }

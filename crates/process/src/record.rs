@@ -45,9 +45,9 @@ use std::task::Waker;
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use foundation_types::{ExitReason, HookId, Pid};
+use foundation_types::{ExitReason, Pid};
 
-use crate::hook::Hook;
+use crate::hook::Hooks;
 use crate::lane::Lane;
 use crate::link::Links;
 use crate::monitor::Monitors;
@@ -120,7 +120,7 @@ pub(crate) struct Rare {
     /// It was told to stop: one such order is enough, and never refused.
     stops: bool,
     pub(crate) monitors: Monitors,
-    pub(crate) hooks: Vec<(HookId, Hook)>,
+    pub(crate) hooks: Hooks,
     pub(crate) acknowledgements: VecDeque<(u64, Reply<()>)>,
     pub(crate) trace: Option<Arc<TraceRing>>,
     waiters: VecDeque<RoomWaiter>,
