@@ -256,6 +256,8 @@ impl SupervisorError {
             }
             Self::Restarting { .. } => Code::ServiceUnavailable,
             Self::Full { .. } => Code::ResourceExhausted,
+            // A refused spawn and a start that took too long may succeed later.
+            Self::NotStarted { reason: ExitReason::Error(error), .. } => error.code(),
             Self::NotStarted { .. } => Code::InitializationFailed,
             Self::NoAnswer(error) => error.code(),
         }

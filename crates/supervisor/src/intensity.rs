@@ -47,14 +47,14 @@ impl Intensity {
     /// be too many. A restart exactly one period ago still counts, as in OTP.
     pub(crate) fn is_exhausted(&mut self, now: Instant) -> bool {
         if fault::planted("restart_list_walked") {
-            self.recent.iter().for_each(|_| self.steps.add(1));
+            self.recent.iter().for_each(|_| self.steps.step());
         }
         while let Some(&oldest) = self.recent.front()
             && now.saturating_duration_since(oldest) > self.period
             && !fault::planted("restart_count_never_reset")
         {
             self.recent.pop_front();
-            self.steps.add(1);
+            self.steps.step();
         }
         self.recent.len() >= usize::try_from(self.restarts_max).unwrap_or(usize::MAX)
     }
@@ -62,7 +62,7 @@ impl Intensity {
     /// Notes a restart.
     pub(crate) fn record(&mut self, now: Instant) {
         self.recent.push_back(now);
-        self.steps.add(1);
+        self.steps.step();
     }
 
     /// How often an instant entered or left the window, the whole work done here.

@@ -26,22 +26,22 @@ impl<C> Table<C> {
     }
 
     pub(crate) fn insert(&mut self, key: u64, child: C) {
-        self.steps.add(1);
+        self.steps.step();
         self.children.insert(key, child);
     }
 
     pub(crate) fn remove(&mut self, key: u64) -> Option<C> {
-        self.steps.add(1);
+        self.steps.step();
         self.children.remove(&key)
     }
 
     pub(crate) fn get(&self, key: u64) -> Option<&C> {
-        self.steps.add(1);
+        self.steps.step();
         self.children.get(&key)
     }
 
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut C> {
-        self.steps.add(1);
+        self.steps.step();
         self.children.get_mut(&key)
     }
 
@@ -52,7 +52,7 @@ impl<C> Table<C> {
     /// All from this number on, in order.
     pub(crate) fn from(&self, key: u64) -> impl DoubleEndedIterator<Item = (u64, &C)> {
         let counted = |(key, child): (&u64, _)| {
-            self.steps.add(1);
+            self.steps.step();
             (*key, child)
         };
         self.children.range(key..).map(counted)

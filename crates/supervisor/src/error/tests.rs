@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use foundation_process::{SpawnError, StartError};
+
 use super::*;
 use crate::{PartitionError, Refusal, TaskRejected};
 
@@ -21,6 +23,7 @@ fn reason<E: StdError + Send + Sync + 'static>(error: E) -> (Code, bool) {
 fn every_error_says_the_same_of_itself_on_every_way() {
     let restarting = || Unavailable::Restarting { child: child() };
     let pid = "<0.17.3>".parse().expect("a pid");
+    let full_table = || StartError::from(SpawnError::TooManyProcesses { limit: 1 }).into_reason();
     macro_rules! check {
         ($($error:expr => $code:ident;)+) => {
             $(
@@ -46,6 +49,7 @@ fn every_error_says_the_same_of_itself_on_every_way() {
         SupervisorError::SignificantWithoutAutoShutdown { child: child() } => InvalidConfigValue;
         SupervisorError::Full { max_children: 1 } => ResourceExhausted;
         SupervisorError::NotStarted { child: child(), reason: ExitReason::Killed } => InitializationFailed;
+        SupervisorError::NotStarted { child: child(), reason: full_table() } => ResourceExhausted;
         SupervisorError::from(ChildCallError::from(CallError::Timeout)) => Timeout;
         Refusal::Full { running: 1, queued: 1 } => ResourceExhausted;
         Refusal::Closed => ServiceUnavailable;

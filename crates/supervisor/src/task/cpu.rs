@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use foundation_env::BlockingError;
-use foundation_process::{StartError, System};
+use foundation_process::{StartError, System, catch_panic};
 use foundation_types::{PanicReport, Pid};
 
 use crate::spec::ChildSpec;
@@ -136,10 +136,11 @@ where
     async move {
         let computed = env.blocking(move || {
             let _place = slot;
-            work(context)
+            catch_panic(|| work(context))
         });
         match computed.await {
-            Ok(result) => TaskOutcome::from(result),
+            Ok(Ok(result)) => TaskOutcome::from(result),
+            Ok(Err(report)) => TaskOutcome::Panicked(Arc::new(report)),
             Err(BlockingError::Panicked { message }) => {
                 let report = PanicReport { message, location: None, backtrace: None };
                 TaskOutcome::Panicked(Arc::new(report))

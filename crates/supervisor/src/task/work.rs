@@ -200,7 +200,8 @@ where
             return;
         }
     };
-    // Before anybody can kill it: its outcome is to be told before it is Dead.
+    // As early as can be: whoever ends the process now tells the outcome before it is Dead. Until here this
+    // share of the work would tell it, a moment later.
     drop(work);
     let wanted = control.spawned(&owner.system, pid);
     if !control.pool.spawned(control.number, pid, owner.pid) || !wanted {

@@ -671,9 +671,10 @@ fn computations_have_places_and_outcomes_of_their_own() {
             .await;
         assert_eq!(items.iter().filter(|item| item.outcome.is_ok()).count(), 8);
         assert_eq!(items[6].outcome, TaskOutcome::Error("six"));
-        assert!(
-            matches!(&items[4].outcome, TaskOutcome::Panicked(r) if r.message == "told to panic")
-        );
+        let TaskOutcome::Panicked(report) = &items[4].outcome else { panic!("{items:?}") };
+        assert_eq!(report.message, "told to panic");
+        let place = report.location.as_deref().unwrap_or_default();
+        assert!(place.contains("tasks.rs"), "where it was raised: {report:?}");
         assert!(gauge.most() <= 2);
         let one = admitted(cpu.submit(TaskOptions::default(), |_| Ok::<_, ()>("done")));
         assert_eq!(one.join().await, TaskOutcome::Ok("done"));
