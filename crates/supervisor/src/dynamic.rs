@@ -17,7 +17,7 @@ use foundation_env::fault;
 use foundation_process::{
     Context, LimitReached, Outcome, Process, Reply, Signal, StartError, System,
 };
-use foundation_types::{Deadline, ExitReason, Pid};
+use foundation_types::{Deadline, ExitReason, MonitorId, Pid};
 
 use crate::alarm::Alarms;
 use crate::audit::Audit;
@@ -75,6 +75,8 @@ pub struct DynamicSupervisor {
 #[derive(Debug)]
 enum Due {
     Restart(u64),
+    /// Whom a dead child has left behind could not be monitored.
+    Remnant(u64),
     /// The child was told to stop and its time is over.
     Kill(Pid),
 }
@@ -189,6 +191,7 @@ impl DynamicSupervisor {
                 let mut child = Child {
                     spec,
                     pid,
+                    monitor: None,
                     state: State::Running(spawned),
                     spawned_at: context.system().env().now(),
                     attempt: 0,
@@ -196,12 +199,15 @@ impl DynamicSupervisor {
                     ended: None,
                     stopping: None,
                 };
-                if let Err(limit) = Self::watch(pid, context) {
-                    // Not to be restarted: it was never wanted under these circumstances.
-                    child.stopping = Some(Stop::default());
-                    if let Some(reply) = started.take_reply() {
-                        let (child, reason) = (Arc::clone(&child.spec.id), limit.into());
-                        reply.send(Err(SupervisorError::NotStarted { child, reason }));
+                match Self::watch(pid, context) {
+                    Ok(monitor) => child.monitor = Some(monitor),
+                    Err(limit) => {
+                        // Not to be restarted: it was never wanted under these circumstances.
+                        child.stopping = Some(Stop::default());
+                        if let Some(reply) = started.take_reply() {
+                            let (child, reason) = (Arc::clone(&child.spec.id), limit.into());
+                            reply.send(Err(SupervisorError::NotStarted { child, reason }));
+                        }
                     }
                 }
                 self.by_pid.insert(child.pid, key);
@@ -241,12 +247,12 @@ impl DynamicSupervisor {
 
     /// Monitors a process that was just spawned. Without room for a monitor it cannot stay: it is
     /// killed, and its link tells of its end.
-    fn watch(pid: Pid, context: &mut Context<DynamicMessage>) -> Result<(), LimitReached> {
+    fn watch(pid: Pid, context: &mut Context<DynamicMessage>) -> Result<MonitorId, LimitReached> {
         let monitor = context.monitor(pid);
         if monitor.is_err() {
             context.system().kill(pid);
         }
-        monitor.map(drop)
+        monitor
     }
 
     fn terminate_child(
@@ -401,8 +407,8 @@ impl Process for DynamicSupervisor {
             }
             // An order of the parent.
             Signal::Exit { from, reason } if Some(from) == self.parent => Err(reason),
-            // Told by the monitor as well, if there was room for one. A child may have sent exit signals
-            // of its own before it died, so the reason in it says nothing.
+            // Told by the monitor as well, if there was room for one, and here first: the DOWN comes after it.
+            // A child may have sent exit signals of its own before it died, so the reason says nothing.
             Signal::Exit { from, .. } if !context.system().is_alive(from) => {
                 let outcome = self.child_down(from, ExitReason::NoProcess, context);
                 self.alarms.arm(context, DynamicMessage(Request::Alarm));

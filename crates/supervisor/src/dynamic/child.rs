@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foundation_process::Reply;
-use foundation_types::{ExitReason, Instant, Pid};
+use foundation_types::{ExitReason, Instant, MonitorId, Pid};
 
 use crate::alarm::AlarmId;
 use crate::error::SupervisorError;
@@ -16,6 +16,8 @@ pub(super) struct Child {
     pub(super) spec: ChildSpec,
     pub(super) state: State,
     pub(super) pid: Pid,
+    /// Of its process, while that may live.
+    pub(super) monitor: Option<MonitorId>,
     pub(super) spawned_at: Instant,
     pub(super) attempt: u32,
     /// Why its last process ended, while it waits for the next.

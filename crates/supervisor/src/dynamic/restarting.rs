@@ -1,6 +1,7 @@
 //! From the death of a child of a dynamic supervisor to its restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use foundation_process::{Context, Outcome};
 use foundation_types::{ExitReason, Pid};
@@ -12,6 +13,10 @@ use crate::role::Absence;
 
 use super::child::State;
 use super::{Due, DynamicMessage, DynamicSupervisor};
+
+/// How often to look at whom a dead child has left behind while there is no room for a monitor. Short beside
+/// any restart that a human waits for; rare, since a dead child leaves the room that its monitor had.
+const REMNANT_PERIOD: Duration = Duration::from_millis(20);
 
 impl DynamicSupervisor {
     pub(super) fn child_down(
@@ -31,6 +36,10 @@ impl DynamicSupervisor {
             return Ok(());
         }
         child.ended = Some(spawned.reason_or(told));
+        // The exit signal comes before the DOWN, whose monitor would keep its room until then.
+        if let Some(monitor) = child.monitor.take() {
+            context.demonitor(monitor);
+        }
         self.offspring.set_pid(key, None);
         child.spec.role().down(Absence::Restarting);
         self.subtree_down(key, context)
@@ -38,11 +47,13 @@ impl DynamicSupervisor {
 
     /// Goes on when nobody is left of a dead child, and waits for the next one otherwise.
     fn subtree_down(&mut self, key: u64, context: &mut Context<DynamicMessage>) -> Outcome {
-        // There is room for this monitor: the one of the child has just been used up.
-        if let Some(pid) = self.offspring.lineage(key).first_alive(context.system())
-            && context.monitor(pid).is_ok()
-        {
-            self.remnants.insert(pid, key);
+        if let Some(pid) = self.offspring.lineage(key).first_alive(context.system()) {
+            if context.monitor(pid).is_ok() {
+                self.remnants.insert(pid, key);
+            } else {
+                let at = context.system().env().now().saturating_add(REMNANT_PERIOD);
+                self.alarms.add(at, Due::Remnant(key));
+            }
             return Ok(());
         }
         let Some(child) = self.children.get_mut(key) else { return Ok(()) };
@@ -133,15 +144,16 @@ impl DynamicSupervisor {
         });
         let spawned = spawned.map_err(|(reason, _)| reason)?;
         let pid = spawned.pid;
+        // A refusal is a failed restart: it is counted when the process is Dead.
+        let monitor = Self::watch(pid, context).ok();
         if let Some(child) = self.children.get_mut(key) {
             self.by_pid.remove(&child.pid);
             self.by_pid.insert(pid, key);
             child.pid = pid;
+            child.monitor = monitor;
             child.spawned_at = now;
             child.state = State::Running(spawned);
         }
-        // A refusal is a failed restart: it is counted when the process is Dead.
-        Self::watch(pid, context).ok();
         Ok(())
     }
 
@@ -151,6 +163,7 @@ impl DynamicSupervisor {
             match due {
                 // Harmless when it is Dead and its subtree is not: pids are not used twice.
                 Due::Kill(pid) => drop(context.system().kill(pid)),
+                Due::Remnant(key) => self.subtree_down(key, context)?,
                 Due::Restart(key) => {
                     let Some(child) = self.children.get_mut(key) else { continue };
                     if !matches!(child.state, State::Waiting(_)) {

@@ -16,6 +16,9 @@ use super::handle::{TaskOptions, TaskOutcome};
 use super::pool::{Owner, Pool, Slot};
 use super::work::{self, Control, Finish, Work, settle};
 
+/// Outcomes kept until an earlier one is told, whatever the concurrency: as many as a pool has places by default.
+const UNTOLD_MAX: usize = 1024;
+
 /// How a batch is run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -26,7 +29,8 @@ pub struct BatchOptions {
     /// How long each item may run; without limit by default.
     pub timeout: Option<Duration>,
     /// When the whole batch must have ended; never by default. Items that have not started then
-    /// have timed out. Where the iterator does not know how many are left at most, no more are taken.
+    /// have timed out. Where the iterator does not know how many are left at most, no more are taken, and
+    /// [`Batch::was_cut_short`] says so. While the pool has never been open nobody knows the time.
     pub deadline: Deadline,
     /// Whether outcomes come in the order of the items, as by default, or as they end.
     pub ordered: bool,
@@ -96,12 +100,21 @@ pub struct BatchItem<T, E> {
 /// Spawns an item that has a place.
 type Launcher<Item, T, E> = Box<dyn Fn(Item, TaskOptions, Finish<T, E>, &Owner, Slot) + Send>;
 
+/// Whether there are items to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Open,
+    Exhausted,
+    /// The deadline has passed, and there may be items without end.
+    CutShort,
+}
+
 /// A batch that is being worked off. Made by
 /// [`TaskSupervisor::batch`](super::TaskSupervisor::batch).
 ///
 /// Nothing starts unless [`Batch::next`] is waited for, and at most twice
-/// [`BatchOptions::max_concurrency`] items run or wait to be told in their turn. Dropping it cancels
-/// what runs.
+/// [`BatchOptions::max_concurrency`] items run or wait to be told in their turn; while 1,024 wait to be told,
+/// none starts. Dropping it cancels what runs.
 #[must_use = "nothing runs unless the outcomes are waited for"]
 pub struct Batch<I: Iterator, T, E> {
     pool: Arc<Pool>,
@@ -111,7 +124,7 @@ pub struct Batch<I: Iterator, T, E> {
     /// The item that waits for a place.
     waiting: Option<I::Item>,
     ticket: Option<u64>,
-    exhausted: bool,
+    source: Source,
     /// The deadline has passed.
     expired: bool,
     /// An item was settled without a start since it last gave way.
@@ -154,7 +167,7 @@ where
             launch,
             waiting: None,
             ticket: None,
-            exhausted: false,
+            source: Source::Open,
             expired: false,
             unstarted: false,
             taken: 0,
@@ -206,11 +219,14 @@ where
         outcomes
     }
 
+    /// Whether items may be left that were not taken, since the deadline passed and the iterator did not know
+    /// how many are left at most. Then [`Batch::next`] returns `None` without an outcome for them.
+    pub fn was_cut_short(&self) -> bool {
+        self.source == Source::CutShort
+    }
+
     fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<BatchItem<T, E>>> {
-        // Such items wait for nothing: whoever takes outcomes in a loop would keep its thread, and
-        // nobody would ever open the pool again.
-        if std::mem::take(&mut self.unstarted) {
-            cx.waker().wake_by_ref();
+        if self.gives_way(cx) {
             return Poll::Pending;
         }
         loop {
@@ -224,13 +240,22 @@ where
             if let Some(item) = self.tell() {
                 return Poll::Ready(Some(item));
             }
-            if self.waiting.is_none() && !self.exhausted && self.may_start() {
-                let endless = self.items.size_hint().1.is_none();
-                self.waiting = if self.expired && endless { None } else { self.items.next() };
-                self.exhausted = self.waiting.is_none();
+            // Nothing to tell: in order, and the item before still runs.
+            if self.gives_way(cx) {
+                return Poll::Pending;
+            }
+            if self.waiting.is_none() && self.source == Source::Open && self.may_start() {
+                if self.expired && self.items.size_hint().1.is_none() {
+                    self.source = Source::CutShort;
+                } else {
+                    self.waiting = self.items.next();
+                    if self.waiting.is_none() {
+                        self.source = Source::Exhausted;
+                    }
+                }
             }
             if self.waiting.is_none() {
-                let done = self.exhausted && self.running.is_empty();
+                let done = self.source != Source::Open && self.running.is_empty();
                 return if done { Poll::Ready(None) } else { Poll::Pending };
             }
             if !self.start_waiting(cx) {
@@ -239,10 +264,21 @@ where
         }
     }
 
+    /// Items settled without a start wait for nothing: whoever takes outcomes in a loop would keep its
+    /// thread, and nobody would ever open the pool again.
+    fn gives_way(&mut self, cx: &TaskContext<'_>) -> bool {
+        let gives_way = std::mem::take(&mut self.unstarted);
+        if gives_way {
+            cx.waker().wake_by_ref();
+        }
+        gives_way
+    }
+
     /// Ordered outcomes that wait for an earlier one count too, so that what is kept is bounded.
     fn may_start(&self) -> bool {
-        let max = self.options.max_concurrency;
-        self.running.len() < max && self.running.len() + self.untold.len() < max.saturating_mul(2)
+        let (max, running, untold) =
+            (self.options.max_concurrency, self.running.len(), self.untold.len());
+        running < max && untold < UNTOLD_MAX && running + untold < max.saturating_mul(2)
     }
 
     /// Starts the item that waits for a place, or settles it without. Returns false when there is

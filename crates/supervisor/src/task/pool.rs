@@ -146,6 +146,8 @@ enum InLine {
 
 struct State {
     owner: Option<Owner>,
+    /// Of the newest keeper, also after its end: whoever waits for a closed pool has deadlines too.
+    system: Option<System>,
     line: BTreeMap<u64, InLine>,
     /// The jobs in line that have a deadline, the earliest first.
     deadlines: BTreeSet<(Deadline, u64)>,
@@ -240,6 +242,7 @@ impl Pool {
             limits: limits.max_children(limits.max_children),
             state: Mutex::new(State {
                 owner: None,
+                system: None,
                 line: BTreeMap::new(),
                 deadlines: BTreeSet::new(),
                 granted: BTreeSet::new(),
@@ -255,9 +258,9 @@ impl Pool {
         self.state.lock().stats
     }
 
-    /// The system of the keeper.
+    /// The system of the newest keeper; `None` before the pool was open for the first time.
     pub(super) fn system(&self) -> Option<System> {
-        self.state.lock().owner.as_ref().map(|owner| owner.system.clone())
+        self.state.lock().system.clone()
     }
 
     pub(super) fn open(&self, system: &System, pid: Pid) -> Result<(), PoolClosed> {
@@ -266,6 +269,9 @@ impl Pool {
             return Err(PoolClosed::Open(owner.pid));
         }
         state.owner = Some(Owner { system: system.clone(), pid });
+        let former = state.system.replace(system.clone());
+        drop(state);
+        drop(former);
         Ok(())
     }
 

@@ -238,6 +238,35 @@ fn a_child_that_cannot_be_monitored_is_refused_and_forgotten() {
     });
 }
 
+/// The exit signal of a child comes before the DOWN, so the monitor of the dead process kept the room that its
+/// replacement needs. That one was killed, which counted as a failed restart: one death used up two.
+///
+/// Guarantee R3
+#[test]
+fn a_child_restarts_where_there_is_room_for_one_monitor_only() {
+    sim_seeds(0..20, |env, _| async move {
+        let mut limits = Limits::default();
+        limits.monitors_per_process_max = 1;
+        let (world, system) = (World::default(), System::with_limits(env.clone(), limits));
+        let supervisor = DynamicSupervisor::new().intensity(1, Duration::from_secs(5));
+        let supervisor = supervisor.start(&system).await.expect("it starts");
+        for round in 1..=3 {
+            if round == 1 {
+                supervisor.start_child(world.spec("a")).await.expect("it starts");
+            }
+            world.end(&system, "a", &broken()).await;
+            let records = supervisor.restarts().await.expect("one death is one restart");
+            assert_eq!(records.len(), round);
+            wait_for(&env, "the restart", soon(&system), || {
+                (world.living() == ["a"]).then_some(()).ok_or("not yet")
+            })
+            .await;
+            env.sleep_until(env.now().saturating_add(Duration::from_secs(10))).await;
+        }
+        world.check_no_overlap();
+    });
+}
+
 /// The limit of each stop used to be kept until it was over, so that a supervisor whose children came and went
 /// held one for each of the last five seconds.
 #[test]

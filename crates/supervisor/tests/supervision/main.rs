@@ -1,6 +1,8 @@
 //! Behaviour of supervisors, in simulation and virtual time unless a test says otherwise.
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod down;

@@ -1,16 +1,18 @@
 //! Whoever goes on after a killed supervisor, by a restart or by ending, waits for all below it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use foundation_env::sync::Mutex;
-use foundation_process::{Context, Outcome, Process, System};
+use foundation_env::sync::atomic::{AtomicU64, Ordering};
+use foundation_process::{Context, Limits, Outcome, Process, Signal, System};
 use foundation_supervisor::{
-    Backoff, ChildSpec, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorRef,
-    TaskLimits, TaskOptions, TaskSupervisor,
+    Backoff, ChildSpec, DynamicMessage, DynamicRef, DynamicSupervisor, Restart, Shutdown, Strategy,
+    Supervisor, SupervisorRef, TaskLimits, TaskOptions, TaskSupervisor,
 };
 use foundation_testkit::{sim_seeds, wait_for};
-use foundation_types::{ExitReason, Pid};
+use foundation_types::{Deadline, ExitReason, MonitorId, Pid};
 
 use crate::probe::{Event, Order, World, soon};
 
@@ -129,6 +131,86 @@ fn siblings_of_a_killed_supervisor_restart_after_its_subtree_is_dead() {
             world.check_no_overlap();
         }
     });
+}
+
+/// A dynamic supervisor that is short of room for one monitor when it learns of the death of whom it waits for
+/// and somebody below is left; its next message makes room again.
+struct Greedy {
+    supervisor: DynamicSupervisor,
+    world: World,
+    taken: Option<MonitorId>,
+    times: Arc<AtomicU64>,
+}
+
+impl Process for Greedy {
+    type Message = DynamicMessage;
+
+    async fn init(&mut self, context: &mut Context<DynamicMessage>) -> Outcome {
+        self.supervisor.init(context).await
+    }
+
+    async fn handle(
+        &mut self,
+        message: DynamicMessage,
+        context: &mut Context<DynamicMessage>,
+    ) -> Outcome {
+        if let Some(taken) = self.taken.take() {
+            context.demonitor(taken);
+        }
+        self.supervisor.handle(message, context).await
+    }
+
+    async fn handle_signal(
+        &mut self,
+        signal: Signal,
+        context: &mut Context<DynamicMessage>,
+    ) -> Outcome {
+        if matches!(signal, Signal::Down { .. }) && self.world.living() == ["leaf"] {
+            self.taken = context.monitor(context.pid()).ok();
+            self.times.fetch_add(1, Ordering::Relaxed);
+        }
+        self.supervisor.handle_signal(signal, context).await
+    }
+}
+
+/// The monitor of a dead child kept its room until its DOWN came, so there was none for those whom it had left
+/// behind, and the supervisor went on beside them. Now that room is given back before; where there is none all
+/// the same, the supervisor looks again later.
+///
+/// Guarantee R4
+#[test]
+fn a_replacement_waits_also_for_those_who_cannot_be_monitored() {
+    let times = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&times);
+    sim_seeds(0..40, move |env, _| {
+        let times = Arc::clone(&counted);
+        async move {
+            let mut limits = Limits::default();
+            limits.monitors_per_process_max = 1;
+            let (world, system) = (World::default(), System::with_limits(env.clone(), limits));
+            let leaf = world.spec("leaf");
+            let low = ChildSpec::supervisor("low", move || {
+                Supervisor::new(Strategy::OneForOne).child(leaf.clone())
+            });
+            let middle = ChildSpec::supervisor("middle", move || {
+                Supervisor::new(Strategy::OneForOne).child(low.clone())
+            });
+            let supervisor = DynamicSupervisor::new().backoff(Backoff::NONE);
+            let top = Greedy { supervisor, world: world.clone(), taken: None, times };
+            let top = Box::pin(system.process(top).supervised().start(Deadline::NEVER)).await;
+            let top = DynamicRef::from(top.expect("it starts"));
+            let middle = top.start_child(middle).await.expect("it starts");
+            system.kill(middle);
+            wait_for(&env, "the restart", soon(&system), || match world.starts() {
+                2 => Ok(()),
+                starts => Err(starts),
+            })
+            .await;
+            assert_eq!(top.restarts().await.expect("it lives").len(), 1, "it went on too early");
+            world.check_no_overlap();
+        }
+    });
+    assert!(times.load(Ordering::Relaxed) > 0, "no seed leaves the leaf behind");
 }
 
 /// The keeper of tasks had five seconds to stop, was killed then, and the tree was down while a task
