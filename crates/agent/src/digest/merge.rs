@@ -40,7 +40,7 @@ impl Action for MergeReport {
         let reader = Reader { terms_max, failure: &mut failure };
         let read = input.decode_with(reader);
         match failure {
-            Some(DigestError::TooManyTerms { .. }) => Err(too_many_terms(terms_max)),
+            Some(DigestError::TooManyTerms { path, .. }) => Err(too_many_terms(path, terms_max)),
             Some(DigestError::CountedTwice { .. }) | None => read,
         }
     }
@@ -51,9 +51,10 @@ impl Action for MergeReport {
     }
 }
 
-fn too_many_terms(terms_max: usize) -> Error {
+fn too_many_terms(path: String, terms_max: usize) -> Error {
     let message = "there are more distinct terms than one report may count";
-    Error::new(Code::ConstraintViolation, message).with("report_terms_max", terms_max).with_remedy(
+    let error = Error::new(Code::ConstraintViolation, message).with("path", path);
+    error.with("report_terms_max", terms_max).with_remedy(
         "choose a smaller folder, exclude generated data in a .gitignore, or raise \
              limits.report_terms_max",
     )

@@ -189,7 +189,12 @@ impl CommandError {
 
     /// Whether it says that something of the program may be left.
     pub(crate) fn leaves_something(&self) -> bool {
-        matches!(self, Self::Spawn { .. } | Self::Stuck { .. } | Self::Reaped { .. })
+        match self {
+            // Its start hangs; any other failed start has left nothing.
+            Self::Spawn { source, .. } => source.kind() == io::ErrorKind::TimedOut,
+            Self::Stuck { .. } | Self::Reaped { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether it says that the caller's deadline has passed.

@@ -19,6 +19,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foundation_env::{Env, fault};
 use rustix::io::Errno;
@@ -36,6 +37,9 @@ use super::runner::Plan;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reaped;
 
+/// The pause between two looks at what has outlived its leader: it may hang for hours.
+const REMAINS_PAUSE: Duration = Duration::from_secs(1);
+
 /// A child that leads a process group of its own.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -43,6 +47,8 @@ pub(crate) struct Group {
     leader: Pid,
     /// None once it is reaped, by whomever.
     child: Option<Child>,
+    /// It was us who reaped it, and what it started may be left.
+    reaped: bool,
     place: Place,
 }
 
@@ -71,7 +77,7 @@ impl Group {
         let child = spawned
             .map_err(|error| CommandError::Spawn { program: program(), source: Arc::new(error) })?;
         let leader = Pid::from_child(&child);
-        Ok(Self { env, leader, child: Some(child), place })
+        Ok(Self { env, leader, child: Some(child), reaped: false, place })
     }
 
     /// The leader's number.
@@ -133,6 +139,7 @@ impl Group {
         let mut child = self.child.take().ok_or(Reaped)?;
         // Waiting for a child of one's own fails in no other way.
         let status = child.wait().map_err(|_not_our_child| Reaped)?;
+        self.reaped = true;
         Ok(match (status.code(), status.signal()) {
             (Some(code), _) => ExitStatus::Code(code),
             (None, signal) => ExitStatus::Signal(signal.unwrap_or_default()),
@@ -141,35 +148,50 @@ impl Group {
 
     /// Whether nothing of the group is left, the leader included.
     pub(crate) fn is_gone(&self) -> bool {
-        self.child.is_none() && test_kill_process_group(self.leader) == Err(Errno::SRCH)
+        self.child.is_none() && is_empty(self.leader)
     }
 
     /// Whether all that is left of the group are dead processes that their parent has not reaped. Never
     /// where the system does not list its processes as Linux does.
     pub(crate) fn has_only_zombies(&self) -> bool {
-        let Ok(processes) = fs::read_dir("/proc") else { return false };
-        let group = self.number().to_string();
-        processes.flatten().all(|process| {
-            // One without such a file is no process, or has ended just now.
-            let stat = fs::read(process.path().join("stat")).unwrap_or_default();
-            !is_live_member(&String::from_utf8_lossy(&stat), &group)
-        })
+        has_only_zombies(self.leader)
     }
 }
 
-/// Whether this text of `/proc/PID/stat` is of a process of the group that is not dead. The name in it
+fn is_empty(group: Pid) -> bool {
+    test_kill_process_group(group) == Err(Errno::SRCH)
+}
+
+/// See [`Group::has_only_zombies`]. One at least must be seen: who sees none may not be allowed to.
+fn has_only_zombies(group: Pid) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    let group = group.as_raw_nonzero().to_string();
+    let mut members = processes.flatten().filter_map(|process| {
+        // One without such a file is no process, or has ended just now.
+        let stat = fs::read(process.path().join("stat")).unwrap_or_default();
+        is_dead_member(&String::from_utf8_lossy(&stat), &group)
+    });
+    members.next().is_some_and(|dead| dead && members.all(|dead| dead))
+}
+
+/// Whether the process of this text of `/proc/PID/stat` is dead; none if it is not of the group. The name in it
 /// stands in brackets and may contain anything; state, parent and group follow.
-fn is_live_member(stat: &str, group: &str) -> bool {
-    let Some((_, rest)) = stat.rsplit_once(") ") else { return false };
+fn is_dead_member(stat: &str, group: &str) -> Option<bool> {
+    let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
     let state = fields.next();
-    fields.nth(1) == Some(group) && !matches!(state, Some("Z" | "X"))
+    (fields.nth(1)? == group).then_some(matches!(state, Some("Z" | "X")))
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill().ok();
-        let Some(mut child) = self.child.take() else { return };
+        let Some(mut child) = self.child.take() else {
+            if self.reaped && !is_empty(self.leader) {
+                keep_place(&self.env, self.leader, self.place.clone());
+            }
+            return;
+        };
         if matches!(child.try_wait(), Ok(Some(_))) {
             return;
         }
@@ -185,6 +207,18 @@ impl Drop for Group {
         });
         drop(reaper);
     }
+}
+
+/// Keeps the place of a group that outlives its leader until nothing of it is left.
+fn keep_place(env: &Env, group: Pid, place: Place) {
+    place.mark_stuck();
+    let clock = env.clone();
+    env.spawn(async move {
+        while !is_empty(group) && !has_only_zombies(group) {
+            clock.sleep_until(clock.now().saturating_add(REMAINS_PAUSE)).await;
+        }
+        drop(place);
+    });
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -59,6 +59,14 @@ impl Places {
         None
     }
 
+    /// Takes a place that is free.
+    #[cfg(test)]
+    pub(crate) fn take_free(self: &Arc<Self>) -> Place {
+        self.state.lock().taken += 1;
+        let stuck = AtomicBool::new(false);
+        Place(Some(Arc::new(Taken { places: Arc::clone(self), stuck })))
+    }
+
     /// How many places programs have that were killed and have not ended yet.
     pub(crate) fn stuck(&self) -> usize {
         self.state.lock().stuck

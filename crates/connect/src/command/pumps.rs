@@ -66,10 +66,9 @@ impl Pumps {
     /// Copies until both streams have ended, or until something else happens.
     pub(crate) async fn drain<F: Future<Output = ()> + Unpin>(&mut self, mut limit: F) {
         poll_fn(|cx| {
-            if Pin::new(&mut limit).poll(cx).is_ready() || self.pump(cx) {
-                return Poll::Ready(());
-            }
-            Poll::Pending
+            // Also when the time is over: the runtime may not have looked at the pipes of a short program before.
+            let over = Pin::new(&mut limit).poll(cx).is_ready();
+            if self.pump(cx) || over { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }

@@ -202,6 +202,7 @@ fn who_leaves_while_the_mailbox_is_full_is_noticed_too() {
         let spawn = world.system.process(world.service(settings)).mailbox(1);
         let address = spawn.spawn().unwrap();
         let (commands, pid) = (Commands::from(address.clone()), address.pid());
+        let start = world.system.env().now();
         let mut leaves = Box::pin(commands.run(world.request(Program::Hangs)));
         let soon = world.deadline(Duration::from_millis(100));
         assert!(world.system.before(soon, leaves.as_mut()).await.is_err(), "it waits");
@@ -215,5 +216,8 @@ fn who_leaves_while_the_mailbox_is_full_is_noticed_too() {
         assert!(stays.await.is_ok());
         let stats = world.wait_idle(&commands).await;
         assert_eq!((stats.started, stats.cancelled), (2, 1));
+        // Virtual time: not only at its deadline.
+        let taken = world.system.env().now().saturating_duration_since(start);
+        assert!(taken < Duration::from_secs(5), "noticed after {taken:?}");
     });
 }

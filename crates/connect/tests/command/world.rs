@@ -75,7 +75,9 @@ impl Program {
             Fails => "echo broken >&2; exit 3",
             Hangs => "echo started; sleep 60 & sleep 60",
             Stubborn => "trap '' TERM; echo started; sleep 60 & while true; do sleep 60; done",
-            Gate => "while test ! -e gate; do sleep 0.02; done; echo open",
+            Gate => {
+                "n=0; while test ! -e gate -a $n -lt 3000; do n=$((n+1)); sleep 0.02; done; echo open"
+            }
             Loud => "head -c 100000 /dev/zero",
             Self::Missing => unreachable!("it is not run by the shell"),
         }

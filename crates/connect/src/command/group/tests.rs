@@ -13,7 +13,7 @@ fn start(env: &Env, script: &str) -> Group {
         arguments: vec!["-c".to_owned(), script.to_owned()],
         directory: "/".into(),
         variables: BTreeMap::new(),
-        kill_grace: std::time::Duration::ZERO,
+        kill_grace: Duration::ZERO,
     };
     Group::start(env.clone(), &plan, Place::uncounted()).unwrap()
 }
@@ -25,7 +25,7 @@ fn nothing_is_sent_to_a_number_that_may_be_a_strangers() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let env = Env::tokio(runtime.handle().clone());
     // The member that the leader leaves behind says so if it gets the signal of this test.
-    let member = "trap 'echo own; exit' USR1; echo ready; while :; do sleep 0.02; done";
+    let member = "trap 'echo own; exit' USR1; echo ready; n=0; while test $n -lt 3000; do n=$((n+1)); sleep 0.02; done";
     let mut group = start(&env, &format!("({member}) & exit 0"));
     // Both stay open: the shell writes to the other that its sleep was ended by a signal.
     let [stdout, _stderr] = group.take_pipes();

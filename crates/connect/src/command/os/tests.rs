@@ -5,8 +5,51 @@ use foundation_types::Deadline;
 use rustix::process::{Pid, Signal as Kill, kill_process_group};
 
 use super::*;
-use crate::command::places::Place;
+use crate::command::places::{Place, Places};
 use crate::{Capture, Plan};
+
+/// Starts a program that ends at once and leaves another one behind in its group.
+async fn leaves_one_behind(env: &Env, place: Place) -> (Group, Pid) {
+    let plan = Plan {
+        program: "sh".to_owned(),
+        candidates: vec!["/bin/sh".into()],
+        arguments: vec!["-c".to_owned(), "sleep 60 & exit 0".to_owned()],
+        directory: "/".into(),
+        variables: BTreeMap::new(),
+        kill_grace: Duration::ZERO,
+    };
+    let mut group = Group::start(env.clone(), &plan, place).unwrap();
+    let leader = Pid::from_raw(group.number().cast_signed()).unwrap();
+    let deadline = Deadline::after(env.now(), Duration::from_secs(30));
+    wait_for(env, "the end of the leader", deadline, || {
+        group.has_ended().unwrap().then_some(()).ok_or("it lives")
+    })
+    .await;
+    // As if the kernel took its time for the rest.
+    group.reap().unwrap();
+    (group, leader)
+}
+
+/// What hangs in the kernel after its leader has ended used to give its place back, so that any number of them
+/// could hang.
+#[test]
+fn what_outlives_its_leader_keeps_the_place() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let env = Env::tokio(runtime.handle().clone());
+    runtime.block_on(async {
+        let places = Arc::new(Places::new(1));
+        let (group, leader) = leaves_one_behind(&env, places.take_free()).await;
+        drop(group);
+        assert_eq!(places.stuck(), 1);
+        kill_process_group(leader, Kill::KILL).unwrap();
+        let deadline = Deadline::after(env.now(), Duration::from_secs(30));
+        wait_for(&env, "the end of the place", deadline, || match places.stuck() {
+            0 => Ok(()),
+            stuck => Err(stuck),
+        })
+        .await;
+    });
+}
 
 /// What a program had started could outlive a killed group by more than was waited for, and then the
 /// command was reported as ended all the same.
@@ -15,23 +58,7 @@ fn a_group_with_a_live_member_is_not_reported_as_gone() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let env = Env::tokio(runtime.handle().clone());
     runtime.block_on(async {
-        let plan = Plan {
-            program: "sh".to_owned(),
-            candidates: vec!["/bin/sh".into()],
-            arguments: vec!["-c".to_owned(), "sleep 60 & exit 0".to_owned()],
-            directory: "/".into(),
-            variables: BTreeMap::new(),
-            kill_grace: Duration::ZERO,
-        };
-        let mut group = Group::start(env.clone(), &plan, Place::uncounted()).unwrap();
-        let leader = Pid::from_raw(group.number().cast_signed()).unwrap();
-        let deadline = Deadline::after(env.now(), Duration::from_secs(30));
-        wait_for(&env, "the end of the leader", deadline, || {
-            group.has_ended().unwrap().then_some(()).ok_or("it lives")
-        })
-        .await;
-        // As if the kernel took its time for the rest.
-        group.reap().unwrap();
+        let (group, leader) = leaves_one_behind(&env, Place::uncounted()).await;
         let ends = signal(SignalKind::child()).unwrap();
         let mut session =
             Session { env, group, ends, pumps: Pumps::idle(Arc::new(Capture::new(1))) };
