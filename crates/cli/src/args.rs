@@ -112,7 +112,8 @@ pub struct RunArgs {
     /// Kills the agent at work with this probability per attempt, by panic and by kill: 0 to 1.
     ///
     /// An item that has cost as many agents as its task may lose (`deaths_max`) is spared from then on: the rate
-    /// holds for each attempt until then, and a run ends also at 1.
+    /// holds for each attempt until then, and a run ends also at 1, after `deaths_max` attempts at each item: try
+    /// that on a small folder.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub chaos: Option<f64>,
     /// Makes the kills the same on every run.
