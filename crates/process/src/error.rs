@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use foundation_types::{Code, Error, ExitReason, Pid};
+use foundation_types::{Code, Error, ExitReason, Pid, coded_errors};
 
 use crate::context::LimitReached;
 use crate::delivery::BroadcastError;
@@ -143,35 +143,7 @@ impl CallError {
     }
 }
 
-/// Whoever converts one of these errors knows only that it is some error: it names its code as its
-/// source, where [`Error::of`] finds it, so `?` in a handler keeps code and advice on retry.
-macro_rules! coded {
-    ($($(#[$doc:meta])* $error:ident;)+) => {
-        $(
-            impl $error {
-                /// Whether another try can succeed, as the code says.
-                $(#[$doc])*
-                pub fn is_retryable(&self) -> bool {
-                    self.code().retry().is_retryable()
-                }
-            }
-
-            impl StdError for $error {
-                fn source(&self) -> Option<&(dyn StdError + 'static)> {
-                    Some(self.code().as_source())
-                }
-            }
-
-            impl From<$error> for Error {
-                fn from(error: $error) -> Self {
-                    Self::of(error)
-                }
-            }
-        )+
-    };
-}
-
-coded! {
+coded_errors! {
     /// After `NoProcess` and `Exited` it needs the address of a successor: this one stays dead.
     /// After `Timeout` and `Exited` the first call may have had its effect.
     CallError;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use foundation_process::{CallError, SendError, TrySendError};
-use foundation_types::{Code, Error, ExitReason, Pid};
+use foundation_types::{Code, Error, ExitReason, Pid, coded_errors};
 
 /// Why nobody answers under the address of a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,35 +270,7 @@ impl From<ChildCallError> for SupervisorError {
     }
 }
 
-/// Whoever converts one of these errors knows only that it is some error: it names its code as its source,
-/// where [`Error::of`] finds it, so `?` in a handler keeps code and advice on retry.
-macro_rules! coded {
-    ($($error:ty;)+) => {
-        $(
-            impl $error {
-                /// Whether the same can succeed later without anybody's doing, as the code says.
-                pub fn is_retryable(&self) -> bool {
-                    self.code().retry().is_retryable()
-                }
-            }
-
-            impl std::error::Error for $error {
-                fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-                    Some(self.code().as_source())
-                }
-            }
-
-            impl From<$error> for foundation_types::Error {
-                fn from(error: $error) -> Self {
-                    Self::of(error)
-                }
-            }
-        )+
-    };
-}
-pub(crate) use coded;
-
-coded! {
+coded_errors! {
     Unavailable;
     ChildCallError;
     SupervisorError;

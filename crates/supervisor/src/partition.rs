@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_process::{StartError, System};
-use foundation_types::Code;
+use foundation_types::{Code, coded_errors};
 
 use crate::address::ChildAddress;
 use crate::backoff::Backoff;
-use crate::error::coded;
 use crate::restart::Strategy;
 use crate::spec::ChildSpec;
 use crate::supervisor::{Supervisor, SupervisorRef};
@@ -40,7 +39,7 @@ impl PartitionError {
     }
 }
 
-coded! {
+coded_errors! {
     PartitionError;
 }
 

@@ -34,6 +34,8 @@ mod exit;
 
 mod catalogue;
 
+mod coded;
+
 mod text;
 
 mod error;

@@ -1,13 +1,12 @@
 //! Settings of a command service.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foundation_types::{Code, Error};
+use foundation_types::{Code, coded_errors};
 
 use super::error::CommandError;
 use super::places::Places;
@@ -111,16 +110,8 @@ impl fmt::Display for SettingsError {
     }
 }
 
-impl StdError for SettingsError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(self.code().as_source())
-    }
-}
-
-impl From<SettingsError> for Error {
-    fn from(error: SettingsError) -> Self {
-        Self::of(error)
-    }
+coded_errors! {
+    SettingsError;
 }
 
 impl CommandSettings {

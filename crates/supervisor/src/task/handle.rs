@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_process::{SpawnError, System};
-use foundation_types::{Code, Deadline, Error, PanicReport, Pid};
+use foundation_types::{Code, Deadline, Error, PanicReport, Pid, coded_errors};
 
-use crate::error::coded;
 use crate::level::Level;
 
 use super::pool::{Place, Pool, Slot};
@@ -147,7 +146,7 @@ impl Refusal {
     }
 }
 
-coded! {
+coded_errors! {
     Refusal;
 }
 
