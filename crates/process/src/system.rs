@@ -304,6 +304,12 @@ impl System {
         timer::before(self.timers(), deadline, future).await
     }
 
+    /// Runs code that is not the caller's, such as the drop of somebody else's value: a panic in it ends
+    /// nothing and is kept, see [`System::contained_panics`].
+    pub fn contain(&self, f: impl FnOnce()) {
+        current::contain(&self.inner, current::pid(), f);
+    }
+
     /// The address of a living process that handles messages of type `M`.
     pub fn address<M: Send + 'static>(&self, pid: Pid) -> Option<Address<M>> {
         let record: Arc<dyn Any + Send + Sync> = self.inner.table.get(pid)?.into_any();

@@ -308,6 +308,7 @@ impl Pool {
         task: F,
         make: impl FnOnce(F) -> W,
     ) -> Result<Place<W>, (F, Refusal)> {
+        self.sweep_line();
         let mut state = self.state.lock();
         let Some(owner) = state.owner.clone() else {
             state.stats.refused += 1;
@@ -321,31 +322,35 @@ impl Pool {
             let slot = Slot { pool: Arc::clone(self) };
             return Ok(Place::Now { work: make(task), owner, slot });
         }
-        // Nobody may be waiting for those whose time is over, so they are looked for here.
-        let expired = if state.stats.queued >= self.limits.queue_max {
-            state.remove_expired(owner.system.env().now())
-        } else {
-            Vec::new()
-        };
         let ahead = state.stats.queued;
-        let admitted = if ahead >= self.limits.queue_max {
+        if ahead >= self.limits.queue_max {
             state.stats.refused += 1;
-            Err((task, Refusal::Full { running: state.stats.running, queued: ahead }))
-        } else {
-            state.stats.submitted += 1;
-            state.stats.queued += 1;
-            let job = make(task);
-            if !job.deadline().is_never() {
-                state.deadlines.insert((job.deadline(), number));
-            }
-            state.line.insert(number, InLine::Job(Box::new(job)));
-            Ok(Place::InLine { ahead, system: owner.system })
-        };
-        drop(state);
-        for job in expired {
-            job.expire();
+            return Err((task, Refusal::Full { running: state.stats.running, queued: ahead }));
         }
-        admitted
+        state.stats.submitted += 1;
+        state.stats.queued += 1;
+        let job = make(task);
+        if !job.deadline().is_never() {
+            state.deadlines.insert((job.deadline(), number));
+        }
+        state.line.insert(number, InLine::Job(Box::new(job)));
+        Ok(Place::InLine { ahead, system: owner.system })
+    }
+
+    /// Ends the jobs in a full line whose time is over; nobody else may be waiting for them.
+    fn sweep_line(&self) {
+        let system = {
+            let state = self.state.lock();
+            let full = state.stats.queued >= self.limits.queue_max && !state.deadlines.is_empty();
+            state.owner.as_ref().filter(|_| full).map(|owner| owner.system.clone())
+        };
+        let Some(system) = system else { return };
+        let now = system.env().now();
+        let expired = self.state.lock().remove_expired(now);
+        for job in expired {
+            // What is dropped with it belongs to whoever submitted it.
+            system.contain(|| job.expire());
+        }
     }
 
     /// A number for a task or a ticket; numbers grow, so the line is in the order of arrival.

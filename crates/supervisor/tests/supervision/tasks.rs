@@ -453,6 +453,42 @@ fn a_batch_ends_at_its_deadline() {
     });
 }
 
+/// What an expired task has captured is dropped by the next who submits one. A panic in such a drop used to
+/// unwind out of that stranger's `submit`, and the other expired tasks said Cancelled.
+#[test]
+fn what_an_expired_task_drops_harms_nobody_else() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("told to panic");
+        }
+    }
+    sim_seeds(0..4, |env, _| async move {
+        let (system, tasks) = open(&env, 1, 2).await;
+        let first = admitted(
+            tasks.submit(TaskOptions::default(), |_| std::future::pending::<Result<(), ()>>()),
+        );
+        let options =
+            || TaskOptions::default().deadline(system.deadline(Duration::from_millis(10)));
+        let grenade = Grenade;
+        let armed = admitted(tasks.submit(options(), move |_| async move {
+            let _held = &grenade;
+            Ok::<_, ()>(())
+        }));
+        let plain = admitted(tasks.submit(options(), |_| async { Ok::<_, ()>(()) }));
+        pause(&env, 50).await;
+        let next = admitted(tasks.submit(TaskOptions::default(), |_| async { Ok::<_, ()>(7) }));
+        assert_eq!(armed.join().await, TaskOutcome::TimedOut);
+        assert_eq!(plain.join().await, TaskOutcome::TimedOut);
+        let contained = system.contained_panics();
+        assert_eq!(contained.len(), 1, "{contained:?}");
+        assert_eq!(contained[0].report.message, "told to panic");
+        first.cancel();
+        assert_eq!(next.join().await, TaskOutcome::Ok(7));
+        check_at_rest(&tasks);
+    });
+}
+
 /// A task in line whose time was over kept its place until somebody joined it, so a line full of them refused
 /// everybody.
 ///
