@@ -1,7 +1,7 @@
 //! The gate: every check in a fixed order, cheapest first, each timed against its budget.
 //!
 //! Each step is a call of this program by itself, in a process group of its own, so that one that hangs
-//! can be killed with everything it has started.
+//! can be killed with what it has started in it.
 
 mod job;
 mod limited;

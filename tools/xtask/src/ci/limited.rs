@@ -1,4 +1,4 @@
-//! One program with a hard limit: it and everything it has started are killed together.
+//! One program with a hard limit: it and what it has started in its process group are killed together.
 //!
 //! The program leads a process group of its own. A watcher, one line of shell in yet another group,
 //! waits for our word on a pipe and kills the group when the pipe ends without it: when the limit has

@@ -12,8 +12,8 @@ const REMEDY: &str = "depend on a release from crates.io, or on a path of the ch
 /// How lock files name crates.io. A package of the checkout has no such line.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// Checks every lock file: what cargo has resolved, so that no manifest, patch or replacement of a
-/// source, of whatever spelling, gets around it.
+/// Checks every lock file, where whatever a manifest or a patch says comes out, and that the configuration of
+/// cargo puts nothing else in the place of crates.io, which does not.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let is_lock = |path: &str| path == "Cargo.lock" || path.ends_with("/Cargo.lock");
@@ -27,6 +27,15 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 let cause = format!("{package} comes from {source}");
                 findings.push(Finding::new(RULE, (path, index + 1), cause, REMEDY));
             }
+        }
+    }
+    let is_config =
+        |path: &str| path.ends_with(".cargo/config.toml") || path.ends_with(".cargo/config");
+    for (path, text) in tree.files().filter(|(path, _)| is_config(path)) {
+        let Ok(config) = toml_edit::Document::parse(text) else { continue };
+        for key in ["source", "paths"].into_iter().filter(|key| config.get(key).is_some()) {
+            let cause = format!("`{key}` puts other packages in the place of released ones");
+            findings.push(Finding::new(RULE, (path, 1), cause, REMEDY));
         }
     }
     findings

@@ -15,6 +15,15 @@ fn crates_io_and_the_checkout_pass() {
 }
 
 #[test]
+fn a_replacement_of_crates_io_is_found() {
+    let replaced = |text: &str| check(&Tree::from([(".cargo/config.toml", text)])).len();
+    assert_eq!(replaced("[alias]\nxtask = \"run\"\n"), 0);
+    assert_eq!(replaced("[source.crates-io]\nreplace-with = \"mirror\"\n"), 1);
+    assert_eq!(replaced("source.crates-io.replace-with = \"mirror\"\n"), 1);
+    assert_eq!(replaced("paths = [\"/elsewhere\"]\n"), 1);
+}
+
+#[test]
 fn every_other_source_is_found_in_every_lock_file() {
     for source in [
         "git+https://host/far#1234",
