@@ -63,6 +63,8 @@ pub struct Keeper {
     starved: Option<Instant>,
     /// Until when an interrupted run waits for what is at work.
     drained_by: Option<Instant>,
+    /// With what the run has ended, made once: a result that is joined from several may be large.
+    end: Option<RunEnd>,
     waiters: Vec<Reply<RunOutcome>>,
     alarm: Option<(Instant, TimerId)>,
     /// Whether the news of an arrival is in the mailbox; one is enough.
@@ -129,6 +131,7 @@ impl Keeper {
             kills: 0,
             starved: None,
             drained_by: None,
+            end: None,
             waiters: Vec::new(),
             alarm: None,
             arrival_told: Arc::new(AtomicBool::new(false)),
@@ -327,18 +330,16 @@ impl Keeper {
             return;
         }
         self.cancel_all();
-        for waiter in std::mem::take(&mut self.waiters) {
-            waiter.send(self.outcome());
-        }
-    }
-
-    fn outcome(&self) -> RunOutcome {
-        let end = match self.run.failure() {
+        let run = &self.run;
+        let end = self.end.get_or_insert_with(|| match run.failure() {
             Some(error) => RunEnd::Failed(error),
-            None if matches!(self.run.state(), RunState::Done) => RunEnd::of_result(&self.run),
+            None if matches!(run.state(), RunState::Done) => RunEnd::of_result(run),
             None => RunEnd::Interrupted,
-        };
-        RunOutcome { end, status: self.status() }
+        });
+        let end = end.clone();
+        for waiter in std::mem::take(&mut self.waiters) {
+            waiter.send(RunOutcome { end: end.clone(), status: self.status() });
+        }
     }
 
     fn status(&self) -> RunStatus {
