@@ -94,7 +94,8 @@ pub enum CommandError {
         searched: Vec<PathBuf>,
     },
     /// The operating system did not start the program, or gave its output to nobody. With the source
-    /// `TimedOut` its file system hangs, and the program is killed as soon as it has started.
+    /// `TimedOut` its file system hangs, and the program is killed as soon as it has started; with
+    /// `ResourceBusy` other blocking work left no thread to start it on.
     Spawn {
         /// The program.
         program: String,

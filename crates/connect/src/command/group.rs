@@ -162,7 +162,8 @@ fn is_empty(group: Pid) -> bool {
     test_kill_process_group(group) == Err(Errno::SRCH)
 }
 
-/// See [`Group::has_only_zombies`]. One at least must be seen: who sees none may not be allowed to.
+/// See [`Group::has_only_zombies`]. One at least must be seen: who sees none may not be allowed to. It reads
+/// memory of the kernel, so it does not wait for the blocking pool, which what hangs may fill.
 fn has_only_zombies(group: Pid) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     let group = group.as_raw_nonzero().to_string();
@@ -187,7 +188,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.kill().ok();
         let Some(mut child) = self.child.take() else {
-            if self.reaped && !is_empty(self.leader) {
+            if self.reaped && !self.is_gone() && !self.has_only_zombies() {
                 keep_place(&self.env, self.leader, self.place.clone());
             }
             return;

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foundation_env::sync::atomic::{AtomicBool, Ordering};
 use foundation_env::{Either, Env, Sleep, select_biased};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -59,14 +60,23 @@ async fn execute(run: Run) -> Result<ExitStatus, CommandError> {
     // Before the start, so that no end is missed.
     let ends = signal(SignalKind::child()).map_err(failed)?;
     let grace = plan.kill_grace;
+    // Set when the start has its turn on the blocking pool, which others may keep busy.
+    let entered = Arc::new(AtomicBool::new(false));
     let mut start = {
-        let (env, place) = (env.clone(), place.clone());
-        Box::pin(env.clone().blocking(move || Group::start(env, &plan, place)))
+        let (env, place, entered) = (env.clone(), place.clone(), Arc::clone(&entered));
+        Box::pin(env.clone().blocking(move || {
+            entered.store(true, Ordering::Relaxed);
+            Group::start(env, &plan, place)
+        }))
     };
     // If `start` is dropped while it goes on, so is the group, as soon as it is there.
     let pause = |duration| env.sleep_until(env.now().saturating_add(duration));
     let (started, cancelled) = match select_biased(start.as_mut(), &mut cancel).await {
         Either::First(started) => (started, false),
+        // Dropped here, it leaves the line; should its turn come at this moment, it is dropped with the group.
+        Either::Second(()) if !entered.load(Ordering::Relaxed) => {
+            return Err(failed(io::ErrorKind::ResourceBusy.into()));
+        }
         // It hangs in the file system if it takes that long.
         Either::Second(()) => match select_biased(start.as_mut(), pause(DEATH_MAX)).await {
             Either::First(started) => (started, true),

@@ -8,17 +8,51 @@ use super::*;
 use crate::command::places::{Place, Places};
 use crate::{Capture, Plan};
 
-/// Starts a program that ends at once and leaves another one behind in its group.
-async fn leaves_one_behind(env: &Env, place: Place) -> (Group, Pid) {
-    let plan = Plan {
+/// Other work can keep the blocking pool, on which programs start, busy. That was told as a start that hangs, two
+/// seconds later, and the place was counted as stuck.
+#[test]
+fn a_start_that_never_had_its_turn_does_not_hang() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let env = Env::tokio(runtime.handle().clone());
+    runtime.block_on(async {
+        let (release, wait) = std::sync::mpsc::sync_channel::<()>(0);
+        let wait = Arc::new(std::sync::Mutex::new(wait));
+        // More than there are places, so the start below is not the first in line.
+        for _ in 0..256 {
+            let (wait, env) = (Arc::clone(&wait), env.clone());
+            env.clone().spawn(async move {
+                drop(env.blocking(move || wait.lock().map(|wait| wait.recv()).is_ok()).await);
+            });
+        }
+        tokio::task::yield_now().await;
+        let places = Arc::new(Places::new(1));
+        let (guard, cancel) = Cancel::pair();
+        let capture = Arc::new(Capture::new(1));
+        let mut run = Run::new(env.clone(), sleeps(), capture, cancel);
+        run.place = places.take_free();
+        drop(guard);
+        let Err(CommandError::Spawn { source, .. }) = Box::pin(execute(run)).await else {
+            panic!("busy")
+        };
+        assert_eq!((source.kind(), places.stuck()), (io::ErrorKind::ResourceBusy, 0));
+        drop(release);
+    });
+}
+
+fn sleeps() -> Plan {
+    Plan {
         program: "sh".to_owned(),
         candidates: vec!["/bin/sh".into()],
         arguments: vec!["-c".to_owned(), "sleep 60 & exit 0".to_owned()],
         directory: "/".into(),
         variables: BTreeMap::new(),
         kill_grace: Duration::ZERO,
-    };
-    let mut group = Group::start(env.clone(), &plan, place).unwrap();
+    }
+}
+
+/// Starts a program that ends at once and leaves another one behind in its group.
+async fn leaves_one_behind(env: &Env, place: Place) -> (Group, Pid) {
+    let mut group = Group::start(env.clone(), &sleeps(), place).unwrap();
     let leader = Pid::from_raw(group.number().cast_signed()).unwrap();
     let deadline = Deadline::after(env.now(), Duration::from_secs(30));
     wait_for(env, "the end of the leader", deadline, || {
