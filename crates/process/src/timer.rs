@@ -9,6 +9,11 @@
 //! insert compares its tick with `armed_for` while it holds the shard's lock, and wakes the keeper
 //! only if it is earlier. The keeper publishes first and scans every shard afterwards, so an
 //! insert is either seen by the scan or sees the published tick.
+//!
+//! A deadline whose wait is over stays armed, one for each shard, until it is due or another takes its
+//! place: the next wait of the same task takes it over if it is not later than its own, and looks at the
+//! clock when it fires. So a task's waker may be kept for that long, which keeps the memory of a task that
+//! has ended, and nothing of what it owned.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -25,7 +30,7 @@ use foundation_types::{Code, Deadline, Instant, Pid, TimerId};
 use crate::current;
 use crate::signal::SystemMessage;
 use crate::table::Table;
-use crate::wheel::{Key, Wheel};
+use crate::wheel::{Due, Key, Wheel};
 
 const TICK_NS: u64 = 1_000_000;
 /// More shards than the cores of most machines; a shard is under 2 KiB. Two in models,
@@ -39,8 +44,54 @@ pub(crate) enum Fire {
 }
 
 #[repr(align(64))]
+#[derive(Default)]
 struct Shard {
-    wheel: Mutex<Wheel<Fire>>,
+    armed: Mutex<Armed>,
+}
+
+/// What is under a shard's lock.
+#[derive(Default)]
+struct Armed {
+    wheel: Wheel<Fire>,
+    /// The deadline of a wait that is over, left armed for the next wait of the same task. One that makes
+    /// call after call then neither arms nor cancels anything.
+    spare: Option<Key>,
+}
+
+impl Armed {
+    fn len(&self) -> usize {
+        self.wheel.len() - usize::from(self.spare.is_some())
+    }
+
+    /// Takes the spare deadline if it wakes `waker`, and not later than `tick`. If it does not it is
+    /// cancelled, and returned to be dropped without the lock.
+    fn take_spare(&mut self, tick: u64, waker: &Waker) -> Result<Key, Option<Fire>> {
+        let spare = self.spare.take().ok_or(None)?;
+        let in_time = self.wheel.tick(spare).is_some_and(|spare| spare <= tick)
+            || fault::planted("spare_deadline_late");
+        match self.wheel.get_mut(spare) {
+            Some(Fire::Wake(kept)) if in_time && kept.will_wake(waker) => Ok(spare),
+            _ => Err(self.wheel.remove(spare)),
+        }
+    }
+
+    /// Leaves a deadline for the next wait. Returns the one that was left before, cancelled.
+    fn leave_spare(&mut self, key: Key) -> Option<Fire> {
+        self.wheel.tick(key)?;
+        let before = self.spare.replace(key)?;
+        self.wheel.remove(before)
+    }
+
+    /// Takes what is due by `now`, but for the spare deadline, for which nobody waits.
+    fn advance(&mut self, now: u64, due: &mut Vec<Due<Fire>>) -> Option<Fire> {
+        let spare = self.spare.filter(|spare| self.wheel.tick(*spare).is_some_and(|at| at <= now));
+        let spare = spare.and_then(|spare| {
+            self.spare = None;
+            self.wheel.remove(spare)
+        });
+        self.wheel.advance(now, due);
+        spare
+    }
 }
 
 /// The timers of one system.
@@ -63,13 +114,17 @@ pub(crate) struct TimerKey {
 }
 
 fn tick_of(instant: Instant) -> u64 {
-    instant.as_nanos().div_ceil(TICK_NS)
+    let tick = instant.as_nanos().div_ceil(TICK_NS);
+    if fault::planted("timer_drawn_from_outside") {
+        return tick + RandomState::new().hash_one(tick) % 4;
+    }
+    tick
 }
 
 impl Timers {
     pub(crate) fn new(env: Env) -> Self {
         Self {
-            shards: std::array::from_fn(|_| Shard { wheel: Mutex::new(Wheel::new()) }),
+            shards: Default::default(),
             next_shard: AtomicU32::new(0),
             armed_for: AtomicU64::new(0),
             rescan: AtomicBool::new(false),
@@ -81,7 +136,7 @@ impl Timers {
 
     /// Armed timers, of calls, sends and processes together.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.wheel.lock().len()).sum()
+        self.shards.iter().map(|shard| shard.armed.lock().len()).sum()
     }
 
     fn shard(&self, index: u32) -> &Shard {
@@ -90,14 +145,30 @@ impl Timers {
     }
 
     pub(crate) fn arm(&self, at: Instant, fire: Fire) -> TimerKey {
-        let mut tick = tick_of(at);
-        if fault::planted("timer_drawn_from_outside") {
-            tick += RandomState::new().hash_one(tick) % 4;
-        }
+        let tick = tick_of(at);
+        self.insert(tick, |armed| armed.wheel.insert(tick, fire))
+    }
+
+    /// Arms the deadline of a wait. It may fire early.
+    fn arm_wait(&self, at: Instant, waker: &Waker) -> TimerKey {
+        let tick = tick_of(at);
+        let mut stale = None;
+        let key = self.insert(tick, |armed| match armed.take_spare(tick, waker) {
+            Ok(key) => key,
+            Err(fire) => {
+                stale = fire;
+                armed.wheel.insert(tick, Fire::Wake(waker.clone()))
+            }
+        });
+        drop(stale);
+        key
+    }
+
+    fn insert(&self, tick: u64, f: impl FnOnce(&mut Armed) -> Key) -> TimerKey {
         let shard = thread_shard(&self.next_shard);
         let (key, wake) = {
-            let mut wheel = self.shard(shard).wheel.lock();
-            let key = wheel.insert(tick, fire);
+            let mut armed = self.shard(shard).armed.lock();
+            let key = f(&mut armed);
             (key, tick < self.armed_for.load(Ordering::Relaxed))
         };
         if wake {
@@ -108,18 +179,24 @@ impl Timers {
 
     /// Cancels a timer. Returns false when it has fired.
     pub(crate) fn cancel(&self, key: TimerKey) -> bool {
-        let fire = self.shard(key.shard).wheel.lock().remove(key.key);
+        let fire = self.shard(key.shard).armed.lock().wheel.remove(key.key);
         fire.is_some()
+    }
+
+    /// Ends a wait before its deadline, which is left for the next.
+    fn end_wait(&self, key: TimerKey) {
+        let before = self.shard(key.shard).armed.lock().leave_spare(key.key);
+        drop(before);
     }
 
     /// Makes sure that `waker` is the one that is woken. Returns false when the timer has fired.
     fn rewake(&self, key: TimerKey, waker: &Waker) -> bool {
-        let mut wheel = self.shard(key.shard).wheel.lock();
-        match wheel.get_mut(key.key) {
+        let mut armed = self.shard(key.shard).armed.lock();
+        match armed.wheel.get_mut(key.key) {
             Some(Fire::Wake(kept)) => {
                 if !kept.will_wake(waker) {
                     let stale = std::mem::replace(kept, waker.clone());
-                    drop(wheel);
+                    drop(armed);
                     drop(stale);
                 }
                 true
@@ -145,7 +222,8 @@ impl Timers {
     fn fire_due(&self, now: u64, table: &Table) {
         let mut due = Vec::new();
         for shard in &self.shards {
-            shard.wheel.lock().advance(now, &mut due);
+            let spare = shard.armed.lock().advance(now, &mut due);
+            drop(spare);
         }
         // Those of one thread in the order in which they were armed, also when the keeper is late.
         due.sort_by_key(|due| due.order);
@@ -162,7 +240,7 @@ impl Timers {
     }
 
     fn next_tick(&self) -> Option<u64> {
-        self.shards.iter().filter_map(|shard| shard.wheel.lock().next_tick()).min()
+        self.shards.iter().filter_map(|shard| shard.armed.lock().wheel.next_tick()).min()
     }
 }
 
@@ -242,24 +320,25 @@ impl<'a> Expiry<'a> {
     /// Ready when the deadline has passed. Poll it after the future it limits.
     pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let Some(at) = self.deadline.instant() else { return Poll::Pending };
-        match self.armed {
-            None => {
-                self.armed = Some(self.timers.arm(at, Fire::Wake(cx.waker().clone())));
-                Poll::Pending
+        if let Some(key) = self.armed {
+            if self.timers.rewake(key, cx.waker()) {
+                return Poll::Pending;
             }
-            Some(key) if self.timers.rewake(key, cx.waker()) => Poll::Pending,
-            Some(_) => {
-                self.armed = None;
-                Poll::Ready(())
+            self.armed = None;
+            let early = fault::planted("early_deadline_believed");
+            if early || self.deadline.has_passed(self.timers.env.now()) {
+                return Poll::Ready(());
             }
         }
+        self.armed = Some(self.timers.arm_wait(at, cx.waker()));
+        Poll::Pending
     }
 }
 
 impl Drop for Expiry<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.armed {
-            self.timers.cancel(key);
+            self.timers.end_wait(key);
         }
     }
 }

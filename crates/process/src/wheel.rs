@@ -60,8 +60,8 @@ pub(crate) struct Wheel<T> {
     levels: [Level; LEVELS],
 }
 
-impl<T> Wheel<T> {
-    pub(crate) fn new() -> Self {
+impl<T> Default for Wheel<T> {
+    fn default() -> Self {
         Self {
             elapsed: 0,
             len: 0,
@@ -72,7 +72,9 @@ impl<T> Wheel<T> {
             levels: [Level { occupied: 0, heads: [NIL; SLOTS as usize] }; LEVELS],
         }
     }
+}
 
+impl<T> Wheel<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -111,6 +113,12 @@ impl<T> Wheel<T> {
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let entry = self.entries.get_mut(key.index as usize)?;
         if entry.stamp == key.stamp { entry.payload.as_mut() } else { None }
+    }
+
+    /// The tick of an entry that has neither fired nor been cancelled.
+    pub(crate) fn tick(&self, key: Key) -> Option<u64> {
+        let entry = self.entries.get(key.index as usize)?;
+        (entry.stamp == key.stamp && entry.payload.is_some()).then_some(entry.tick)
     }
 
     /// Cancels an entry and gives its payload back.

@@ -32,7 +32,7 @@ proptest! {
     /// Each entry fires in the advance that reaches its tick, once, unless it is cancelled before.
     #[test]
     fn the_wheel_equals_a_sorted_map(steps in prop::collection::vec(step(), 1..300)) {
-        let mut wheel: Wheel<usize> = Wheel::new();
+        let mut wheel: Wheel<usize> = Wheel::default();
         let mut model: BTreeMap<usize, u64> = BTreeMap::new();
         let mut keys: Vec<Key> = Vec::new();
         let mut now = 0_u64;
@@ -77,7 +77,7 @@ proptest! {
 /// of two weeks fired after two years. Found by the property above.
 #[test]
 fn a_far_entry_hides_no_nearer_one() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::default();
     wheel.insert(1 << 36, "far");
     wheel.insert(1 << 30, "near");
     let mut due = Vec::new();
@@ -87,7 +87,7 @@ fn a_far_entry_hides_no_nearer_one() {
 
 #[test]
 fn a_stale_key_finds_nothing_also_when_the_slab_was_given_back() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::default();
     let keys: Vec<Key> = (0..1000).map(|n| wheel.insert(5, n)).collect();
     let mut due = Vec::new();
     wheel.advance(5, &mut due);

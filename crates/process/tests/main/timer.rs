@@ -205,6 +205,24 @@ fn a_deadline_cuts_a_wait_and_drops_what_waits() {
     });
 }
 
+/// The deadline of a wait that is over stays armed for the next one of the same task.
+///
+/// Guarantee L1
+#[test]
+fn a_wait_ends_at_its_own_deadline_and_not_at_that_of_the_wait_before() {
+    simulate(|system| async move {
+        for (before, after) in [(100, 10), (10, 100), (50, 50)] {
+            let nap = system.env().sleep_until(system.env().now().saturating_add(MS));
+            assert_eq!(system.before(system.deadline(MS * before), nap).await, Ok(()));
+            assert_eq!(system.counts().timers, 0, "a wait that is over has no timer");
+            let deadline = system.deadline(MS * after);
+            assert_eq!(system.before(deadline, std::future::pending::<()>()).await, Err(Elapsed));
+            assert_eq!(Some(system.env().now()), deadline.instant(), "{before} then {after} ms");
+            assert_eq!(system.counts().timers, 0);
+        }
+    });
+}
+
 /// Timers of one tick used to fire newest first.
 #[test]
 fn timers_of_one_tick_fire_in_the_order_in_which_they_were_armed() {
