@@ -20,8 +20,12 @@ use shuttle::sync as imp;
 #[cfg(not(any(foundation_loom, foundation_shuttle)))]
 use std::sync as imp;
 
+mod atomic_arc;
+
 use std::fmt;
 use std::sync::{PoisonError, TryLockError};
+
+pub use atomic_arc::{AtomicArc, Loaded};
 
 pub use imp::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::Arc;
@@ -39,7 +43,7 @@ pub use std::thread_local;
 /// Atomic integers and fences of the chosen back end.
 pub mod atomic {
     pub use super::imp::atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use foundation_types::Pid;
 
 use crate::name::Name;
-use crate::registry::Registry;
+use crate::registry::{Registry, names_of};
 
 /// Something that must never be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -22,21 +22,47 @@ pub enum Violation {
         /// The owner.
         pid: Pid,
     },
-    /// Invariant I2: an entry is not found by a capability it has.
-    #[error("{name} has the capability {capability} and is not in its index row")]
+    /// Invariant I2: an entry is not found by a value it has.
+    #[error("{name} has {value} and is not in its index row")]
     NotIndexed {
         /// The name.
         name: Name,
-        /// The capability.
-        capability: String,
+        /// The attribute and the value.
+        value: String,
     },
-    /// Invariant I2: an index row leads to no entry, or to one without the capability.
-    #[error("the index row of {capability} holds {name}, which does not have it")]
+    /// Invariant I2: an index row leads to a slot in which nothing carries the value any more.
+    #[error("the index row of {value} in {namespace} holds slot {slot}, which does not carry it")]
     StaleIndexRow {
+        /// The namespace.
+        namespace: String,
+        /// The attribute and the value.
+        value: String,
+        /// The slot.
+        slot: u32,
+    },
+    /// An entry is not found by its name.
+    #[error("{name} stands in its slot and a look-up does not find it")]
+    NotFound {
         /// The name.
         name: Name,
-        /// The capability.
-        capability: String,
+    },
+    /// Fewer or more entries are counted than there are.
+    #[error("{namespace} counts {counted} entries and has {found}")]
+    Miscounted {
+        /// The namespace.
+        namespace: String,
+        /// What the counter says.
+        counted: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A slot that is not dirty is not what every reader would take it for.
+    #[error("slot {slot} in {namespace} needs a question, and its bit says that it does not")]
+    NotDirty {
+        /// The namespace.
+        namespace: String,
+        /// The slot.
+        slot: u32,
     },
     /// Invariant I3: an entry stands in a namespace that is not its own.
     #[error("{name} stands in the namespace {found}")]
@@ -69,47 +95,26 @@ pub enum Violation {
 /// May be called at any time, also while processes register and die.
 pub fn check(registry: &Registry) -> Vec<Violation> {
     let shared = registry.shared();
-    // Lock order: the list of namespaces, tables in the order of their labels, then the owners. Nobody
-    // else holds two tables or two parts of the owners.
+    // Lock order: writers in the order of their labels, then the owners. Nobody else holds two writers or
+    // two parts of the owners.
     let list = shared.namespaces().list();
-    let tables: Vec<_> = list.iter().map(|namespace| (namespace, namespace.lock())).collect();
+    let writers: Vec<_> = list.iter().map(|namespace| (namespace, namespace.lock())).collect();
     let owners = shared.owners().lock();
     let mut violations = Vec::new();
     let mut owned = BTreeSet::new();
-    for (namespace, table) in &tables {
-        let label = &namespace.label;
-        for entry in table.entries() {
-            let (name, pid) = (entry.name.clone(), entry.pid);
-            if name.namespace() != &**label {
-                let found = label.to_string();
-                violations.push(Violation::WrongNamespace { name: name.clone(), found });
-            }
+    for (namespace, writer) in &writers {
+        namespace.audit(writer, &mut violations);
+        for version in namespace.standing(writer) {
+            let (name, pid) = (version.entry.name.clone(), version.entry.pid);
             if !shared.system().is_alive(pid) {
                 violations.push(Violation::DeadOwner { name: name.clone(), pid });
             }
-            for capability in &**entry.metadata.shared_capabilities() {
-                let row = table.capabilities.get(capability);
-                if !row.is_some_and(|row| row.ids.contains(name.shared_id())) {
-                    let (name, capability) = (name.clone(), capability.to_string());
-                    violations.push(Violation::NotIndexed { name, capability });
-                }
-            }
-            owned.insert((pid, Name::from_parts(label, name.shared_id())));
-        }
-        for (capability, row) in &table.capabilities {
-            for id in &row.ids {
-                let entry = table.get(namespace.key(id));
-                if !entry.is_some_and(|entry| entry.metadata.has(capability)) {
-                    let name = Name::from_parts(label, id);
-                    let capability = capability.to_string();
-                    violations.push(Violation::StaleIndexRow { name, capability });
-                }
-            }
+            owned.insert((pid, name));
         }
     }
     let rows = owners.iter().flat_map(|part| part.values());
     let rows: BTreeSet<_> =
-        rows.flat_map(|row| row.names().into_iter().map(|name| (row.pid, name))).collect();
+        rows.flat_map(|row| names_of(row).into_iter().map(|name| (row.pid, name))).collect();
     for (pid, name) in owned.difference(&rows) {
         violations.push(Violation::NotOwned { name: name.clone(), pid: *pid });
     }

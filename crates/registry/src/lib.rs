@@ -9,7 +9,9 @@
 //! * A name has one owner at a time. [`register`](Registry::register) never overwrites.
 //! * Whoever learns that a process died, in whatever way, finds its names free and no longer in any
 //!   answer; until then nobody else can have them.
-//! * Names and capabilities never disagree: both change in one step.
+//! * Names and capabilities never disagree: every answer is that of one [`Revision`] of a namespace, and each
+//!   change makes a new one, in one step.
+//! * Readers take no lock and do not wait for writers.
 //! * Nothing crosses a namespace.
 //! * Names per process, entries per namespace and namespaces are bounded; past a bound registering is
 //!   refused with an error, and everything else goes on.
@@ -64,20 +66,28 @@ mod metadata;
 mod name;
 
 mod registry;
+mod revision;
 
+mod find;
 mod hash;
 mod namespace;
+mod namespaces;
 mod owner;
-mod table;
 
 mod pick;
 
 mod error;
 pub mod invariants;
 
+#[cfg(any(foundation_loom, foundation_shuttle))]
+#[doc(hidden)]
+pub mod model;
+
 pub use error::{RegisterError, UpdateError};
 pub use label::{LabelError, LabelFault, LabelKind};
 pub use metadata::{Entry, Health, Metadata, MetadataError};
 pub use name::Name;
+pub use namespace::Registration;
 pub use pick::Strategy;
 pub use registry::{Counts, Limits, Registry};
+pub use revision::Revision;

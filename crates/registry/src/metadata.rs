@@ -44,6 +44,17 @@ pub enum MetadataError {
     TooManyCapabilities,
 }
 
+impl Health {
+    /// Returns the text that queries know it by.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
 impl Metadata {
     /// The capabilities one entry may have. Each costs a row of the index.
     pub const CAPABILITIES_MAX: usize = 64;

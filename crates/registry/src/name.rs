@@ -30,10 +30,6 @@ impl Name {
         })
     }
 
-    pub(crate) fn from_parts(namespace: &Arc<str>, local_id: &Arc<str>) -> Self {
-        Self { namespace: Arc::clone(namespace), local_id: Arc::clone(local_id) }
-    }
-
     /// Returns the namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -46,10 +42,6 @@ impl Name {
 
     pub(crate) fn shared_namespace(&self) -> &Arc<str> {
         &self.namespace
-    }
-
-    pub(crate) fn shared_id(&self) -> &Arc<str> {
-        &self.local_id
     }
 }
 

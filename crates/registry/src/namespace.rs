@@ -1,88 +1,237 @@
-//! The list of namespaces.
+//! One namespace: its entries, their indexes, and the revision at which it stands.
+//!
+//! Writers take turns; readers take no lock. The rule is: *indexes over-approximate, the version decides.*
+//!
+//! # State
+//!
+//! Each entry has a slot, a small number, while its name is taken. A slot holds a chain of versions, the
+//! newest first; usually there is one. A version stands from one revision to another and never changes in
+//! between. `ids` leads from a name to slots, a term from a value to the slots that carry it. Both may lead
+//! to a slot that does not have the name or the value, at the revision of the reader or any more.
+//!
+//! # A commit
+//!
+//! Under the writer's lock, for revision n+1: mark the slots dirty; enter them in their terms; end the old
+//! version at n+1 and link the new one, which begins at n+1; enter a new name. Then publish n+1, the one
+//! step that readers see. Every read is one of a revision, so a change is seen whole or not at all.
+//!
+//! # Reading
+//!
+//! A query pins the revision it reads ([`Pins`]), reads sets, and asks each candidate for its version at
+//! that revision. A slot that is not dirty has one version, which every reader sees, and stands in the
+//! terms of that version and no other: it needs no question. A look-up pins nothing: it reads the revision,
+//! looks, and if it finds nothing looks whether the revision is still the same.
+//!
+//! # Reclaiming
+//!
+//! In two steps, each waiting for the readers before it. When no reader is left that reads before its end,
+//! a version is unlinked and its slot leaves the terms that no other version of the slot carries. A reader
+//! that came before that may have read them already; so the revision is moved on, and when no reader of an
+//! earlier one is left the slot is no longer dirty, and may be used again if it is vacant. Whoever commits
+//! does this, and the last reader that was waited for.
 
-use std::collections::BTreeMap;
+mod audit;
+mod cells;
+mod chunks;
+mod commit;
+mod members;
+mod pins;
+mod reading;
+mod reclaim;
+mod term;
+mod version;
+
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foundation_env::fault;
-use foundation_env::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use foundation_env::sync::{Mutex, MutexGuard};
 
-use crate::error::RegisterError;
 use crate::hash::Seed;
 use crate::name::Name;
-use crate::table::{Key, Table};
+
+use cells::{Cells, Load};
+use chunks::Chunks;
+use members::WORDS;
+use pins::Pins;
+use term::{Term, TermBook, Terms};
+use version::Slot;
+
+pub(crate) use version::Version;
+
+pub(crate) use commit::NotOwner;
+pub(crate) use reading::{Candidates, Reading};
+pub(crate) use term::{Attribute, TermKey};
+pub use version::Registration;
+
+/// A local id with its hash, which is made before the lock is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) hash: u64,
+}
 
 /// One namespace. It stays until the registry is dropped.
 pub(crate) struct Namespace {
     pub(crate) label: Arc<str>,
     seed: Seed,
-    table: Mutex<Table>,
+    /// The newest revision. Every commit adds one, and reclaiming sometimes does.
+    clock: AtomicU64,
+    ids: Cells,
+    slots: Chunks<Slot, 4>,
+    /// What is known of the slots, 4,096 to a block.
+    blocks: Chunks<Block, 0>,
+    terms: Terms,
+    pins: Pins,
+    /// Something waits for readers to go.
+    waiting: AtomicBool,
+    writer: Mutex<Writer>,
+}
+
+/// Two bits for each slot of a block.
+struct Block {
+    /// It needs a question.
+    dirty: [AtomicU64; WORDS],
+    /// It has a version.
+    taken: [AtomicU64; WORDS],
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        let words = || std::array::from_fn(|_| AtomicU64::new(0));
+        Self { dirty: words(), taken: words() }
+    }
+}
+
+/// What only the writer needs.
+pub(crate) struct Writer {
+    ids: Load,
+    terms: TermBook,
+    /// Vacant slots that may be used again.
+    free: Vec<u32>,
+    /// For each slot ever used, the steps of reclaiming that wait for it.
+    pending: Vec<u32>,
+    /// Versions that have ended, oldest first.
+    ended: VecDeque<Arc<Version>>,
+    /// Slots for which readers before a revision must go, in the order of those.
+    settling: VecDeque<(u64, u32)>,
+    entries: usize,
+}
+
+/// See [`Counts`](crate::Counts).
+pub(crate) struct Sizes {
+    pub(crate) entries: usize,
+    pub(crate) index_rows: usize,
+    pub(crate) waiting: usize,
 }
 
 impl Namespace {
+    pub(crate) fn new(label: Arc<str>, seed: Seed) -> Self {
+        Self {
+            label,
+            seed,
+            clock: AtomicU64::new(0),
+            ids: Cells::new(),
+            slots: Chunks::new(),
+            blocks: Chunks::new(),
+            terms: Terms::new(),
+            pins: Pins::new(),
+            waiting: AtomicBool::new(false),
+            writer: Mutex::new(Writer {
+                ids: Load::default(),
+                terms: TermBook::default(),
+                free: Vec::new(),
+                pending: Vec::new(),
+                ended: VecDeque::new(),
+                settling: VecDeque::new(),
+                entries: 0,
+            }),
+        }
+    }
+
     /// Prepares a look-up; hashing needs no lock.
     pub(crate) fn key<'a>(&self, id: &'a str) -> Key<'a> {
         Key { id, hash: self.seed.hash_one(id) }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock()
-    }
-}
-
-/// All namespaces. Looking one up shares the lock, so those who look up do not wait for each other.
-pub(crate) struct Namespaces {
-    seed: Seed,
-    by_label: RwLock<BTreeMap<Arc<str>, Arc<Namespace>>>,
-}
-
-/// The list, which does not change while somebody holds this.
-pub(crate) struct List<'a>(RwLockReadGuard<'a, BTreeMap<Arc<str>, Arc<Namespace>>>);
-
-impl Namespaces {
-    pub(crate) fn new(seed: Seed) -> Self {
-        Self { seed, by_label: RwLock::new(BTreeMap::new()) }
+    /// Prepares a look-up of a term.
+    pub(crate) fn term_key<'a>(&self, attribute: Attribute, value: &'a str) -> TermKey<'a> {
+        TermKey { attribute, value, hash: self.seed.hash_one((attribute, value)) }
     }
 
-    pub(crate) fn list(&self) -> List<'_> {
-        List(self.by_label.read())
+    pub(crate) fn revision(&self) -> u64 {
+        self.clock.load(Ordering::Acquire)
     }
 
-    /// Returns the namespace of a name, which is new if there are fewer than `limit`.
-    pub(crate) fn get_or_new(
+    /// Holds up the writers, for the audit.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock()
+    }
+
+    /// Finds what stands under a name, and lets `use_it` look at it.
+    ///
+    /// It is what stood there when the call began, or at a moment since.
+    #[inline]
+    pub(crate) fn lookup<R>(
         &self,
-        name: &Name,
-        limit: usize,
-    ) -> Result<Arc<Namespace>, RegisterError> {
-        if let Some(namespace) = self.by_label.read().get(name.namespace()) {
-            return Ok(Arc::clone(namespace));
+        key: Key<'_>,
+        mut use_it: impl FnMut(Arc<Version>) -> R,
+    ) -> Option<R> {
+        loop {
+            let revision = self.revision();
+            let found = self.ids.find(key.hash, |slot| {
+                let version = version::at(self.slots.get(slot)?, revision)?;
+                (version.entry.name.local_id() == key.id).then(|| use_it(version))
+            });
+            // Loaded after everything above, each with Acquire. If it is the same the writer has reclaimed
+            // nothing that counted at this revision.
+            if found.is_some() || self.revision() == revision {
+                return found;
+            }
         }
-        let mut by_label = self.by_label.write();
-        // Somebody else may have been faster.
-        if let Some(namespace) = by_label.get(name.namespace()) {
-            return Ok(Arc::clone(namespace));
+    }
+
+    /// The name in a slot whose owner is asked; none if it was freed meanwhile.
+    pub(crate) fn name_in(&self, slot: u32) -> Option<Name> {
+        let newest = self.slots.get(slot)?.load();
+        newest.as_ref().filter(|version| version.stands()).map(|version| version.entry.name.clone())
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        let writer = self.writer.lock();
+        let members = |term: &Arc<Term>| term.members.len() as usize;
+        Sizes {
+            entries: writer.entries,
+            index_rows: self.terms.all(&writer.terms).iter().map(members).sum(),
+            waiting: writer.ended.len() + writer.settling.len(),
         }
-        let label = Arc::clone(name.shared_namespace());
-        if by_label.len() >= limit {
-            return Err(RegisterError::TooManyNamespaces { namespace: label, limit });
+    }
+
+    /// Sets or clears a bit of a slot. Only the writer does, so a load and a store will do.
+    fn mark(&self, slot: u32, bits: fn(&Block) -> &[AtomicU64; WORDS], value: bool) {
+        let Some(block) = self.blocks.grow(slot / members::BLOCK) else { return };
+        let (word, bit) = ((slot % members::BLOCK / 64) as usize, 1 << (slot % 64));
+        if let Some(word) = bits(block).get(word) {
+            let before = word.load(Ordering::Relaxed);
+            word.store(if value { before | bit } else { before & !bit }, Ordering::Release);
         }
-        let (seed, table) = (self.seed.clone(), Mutex::new(Table::new(self.seed.clone())));
-        let namespace = Arc::new(Namespace { label: Arc::clone(&label), seed, table });
-        by_label.insert(label, Arc::clone(&namespace));
-        Ok(namespace)
     }
 }
 
-impl List<'_> {
-    pub(crate) fn get(&self, label: &str) -> Option<&Arc<Namespace>> {
-        if fault::planted("registry_namespace_ignored") {
-            return self.0.values().next();
-        }
-        self.0.get(label)
+impl Writer {
+    pub(crate) fn entries(&self) -> usize {
+        self.entries
     }
 
-    /// Returns every namespace in the order of labels.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Namespace>> {
-        self.0.values()
+    /// Slots ever used.
+    fn slots(&self) -> u32 {
+        u32::try_from(self.pending.len()).unwrap_or(u32::MAX)
+    }
+
+    fn pend(&mut self, slot: u32) {
+        if let Some(pending) = self.pending.get_mut(slot as usize) {
+            *pending += 1;
+        }
     }
 }

@@ -6,21 +6,20 @@ use foundation_env::sync::{Mutex, MutexGuard};
 use foundation_types::{HookId, Pid};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use smallvec::SmallVec;
 
 use crate::hash::Seed;
-use crate::name::Name;
 use crate::namespace::Namespace;
-use crate::table::Key;
 
 /// The parts of the map of rows: enough that deaths on many cores seldom meet. Models have two, so that
 /// an audit, which locks all of them, leaves schedules for the rest.
 const SHARDS: usize = if cfg!(any(foundation_loom, foundation_shuttle)) { 2 } else { 16 };
 
-/// One name of a process.
+/// One name of a process: the slot of its entry, which is its own for as long as it has the name.
+#[derive(Clone)]
 pub(crate) struct Owned {
     pub(crate) namespace: Arc<Namespace>,
-    pub(crate) id: Arc<str>,
-    pub(crate) hash: u64,
+    pub(crate) slot: u32,
 }
 
 /// What an owner row says. It is short, hence a list that is searched.
@@ -56,12 +55,8 @@ pub(crate) struct Owners {
 }
 
 impl Owned {
-    pub(crate) fn key(&self) -> Key<'_> {
-        Key { id: &self.id, hash: self.hash }
-    }
-
-    fn is(&self, namespace: &Arc<Namespace>, id: &str) -> bool {
-        Arc::ptr_eq(&self.namespace, namespace) && *self.id == *id
+    fn is(&self, namespace: &Arc<Namespace>, slot: u32) -> bool {
+        Arc::ptr_eq(&self.namespace, namespace) && self.slot == slot
     }
 }
 
@@ -73,19 +68,15 @@ impl OwnerRow {
         names.owned.last().map(|last| Arc::clone(&last.namespace))
     }
 
-    /// Takes the last name out if it is in the namespace, which the caller has locked.
-    pub(crate) fn take_last(&self, namespace: &Arc<Namespace>) -> Option<Owned> {
+    /// Takes out the slots of all names in the namespace, whose writer's turn the caller has.
+    pub(crate) fn take(&self, namespace: &Arc<Namespace>) -> SmallVec<[u32; 4]> {
         let owned = &mut self.names.lock().owned;
-        owned.pop_if(|last| Arc::ptr_eq(&last.namespace, namespace))
+        let is_here = |owned: &mut Owned| Arc::ptr_eq(&owned.namespace, namespace);
+        owned.extract_if(.., is_here).map(|owned| owned.slot).collect()
     }
 
-    /// Returns the names in order.
-    pub(crate) fn names(&self) -> Vec<Name> {
-        let all = &self.names.lock().owned;
-        let mut names: Vec<_> =
-            all.iter().map(|owned| Name::from_parts(&owned.namespace.label, &owned.id)).collect();
-        names.sort_unstable();
-        names
+    pub(crate) fn owned(&self) -> Vec<Owned> {
+        self.names.lock().owned.clone()
     }
 }
 
@@ -137,13 +128,15 @@ impl Owners {
         &self,
         pid: Pid,
         namespace: &Arc<Namespace>,
-        id: &str,
+        slot: u32,
         remove_hook: impl FnOnce(HookId),
     ) {
         let mut shard = self.shard(pid).lock();
         let Entry::Occupied(row) = shard.entry(pid) else { return };
         let mut names = row.get().names.lock();
-        let Some(at) = names.owned.iter().position(|owned| owned.is(namespace, id)) else { return };
+        let Some(at) = names.owned.iter().position(|owned| owned.is(namespace, slot)) else {
+            return;
+        };
         names.owned.swap_remove(at);
         if names.owned.is_empty() && !names.leaving {
             let hook = names.hook;

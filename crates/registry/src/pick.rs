@@ -6,7 +6,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// Each in turn, in the order of local ids. The turn is shared by all callers.
+    /// Each in turn, in an order of the registry's own. The turn is shared by all callers.
     #[default]
     RoundRobin,
     /// The one with the fewest messages that wait or are being handled; among equals any.

@@ -2,31 +2,29 @@
 //!
 //! # State
 //!
-//! * [`Table`](crate::table::Table), one per namespace under its own lock: entries and capability index.
-//!   Decides who has a name.
+//! * [`Namespace`](crate::namespace::Namespace): entries, indexes, and one writer at a time. Decides who has
+//!   a name.
 //! * [`OwnerRow`], one per process under its own lock: its names and its exit hook. The hook holds it, so
 //!   a death finds the names without searching; everybody else finds it in [`Owners`], by pid.
 //!
 //! # Lock order
 //!
-//! The list of namespaces (shared), a namespace's table, a part of the owners, an owner row, then the
-//! locks of the process table and of a process record (inside `add_exit_hook` and `remove_exit_hook`,
-//! which call nothing back). For a new namespace the list is locked exclusively, and alone. Only the audit
-//! holds two tables, and only it and the end of a registry hold two parts, in order. Exit hooks run
-//! without any lock of `process`. Entries that were removed are dropped, and answers copied, after the
-//! table's lock is released.
+//! A namespace's writer, a part of the owners, an owner row, then the locks of the process table and of a
+//! process record (inside `add_exit_hook` and `remove_exit_hook`, which call nothing back). Only the audit
+//! holds two writers, and only it and the end of a registry hold two parts, in order. Exit hooks run
+//! without any lock of `process`.
 //!
 //! # Why there are no ghosts
 //!
-//! `register` holds the namespace's lock from before it enters the owner row until the entry stands.
+//! `register` holds the writer's turn from before it enters the owner row until the entry stands.
 //! The owner row is entered only if the exit hook was accepted, or stands already and does not run. A
 //! new row is locked from before its hook is added until the name is in it. A process refuses hooks once
 //! it is Dying, and runs its hooks before it is Dead. So for a death at any moment:
 //!
 //! * the process was Dying before: the hook is refused, nothing is registered;
 //! * the hook is accepted: it will run. It first marks the row, after which names are refused, and then
-//!   takes the lock of the namespace of each name in it. One in which a registration is under way it
-//!   gets only when that entry stands, and removes it.
+//!   takes the writer's turn of each namespace in it. One in which a registration is under way it gets
+//!   only when that entry stands, and removes it.
 //!
 //! `unregister` removes an empty row and its hook under the lock of that part of the owners. If the hook
 //! is gone by then the process is Dying, so no second row can come, and the hook that ends by removing
@@ -36,24 +34,24 @@
 //! round, nobody else can have the name earlier: the entry stands until the hook removes it, which is
 //! after `terminate` and after the state was dropped.
 //!
-//! Invariant I5: at every moment in which all locks are free, entries, index rows and owner rows
-//! correspond one to one. Each change is made in all three while the namespace's lock is held.
+//! Invariant I5: at every moment in which all locks are free and nobody reads, entries, index rows and
+//! owner rows correspond one to one. Each change is made in all three in one turn of the writer.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use foundation_env::fault;
-use foundation_process::{Address, HookError, System};
+use foundation_process::{HookError, System};
 use foundation_types::{HookId, Pid};
 
 use crate::error::{RegisterError, UpdateError};
 use crate::hash::Seed;
 use crate::metadata::{Entry, Health, Metadata};
 use crate::name::Name;
-use crate::namespace::Namespaces;
+use crate::namespace::{Key, NotOwner};
+use crate::namespaces::Namespaces;
 use crate::owner::{Owned, OwnerRow, Owners, Refused};
-use crate::pick::Strategy;
+use crate::revision::Revision;
 
 /// Bounds of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +83,10 @@ pub struct Counts {
     pub namespaces: usize,
     /// Registered names.
     pub entries: usize,
-    /// Pairs of an entry and a capability.
+    /// Pairs of a slot and an indexed value that it carries.
     pub index_rows: usize,
+    /// Versions and slots that wait for readers before they are taken back.
+    pub waiting: usize,
     /// Processes that have a name.
     pub owners: usize,
 }
@@ -121,205 +121,128 @@ impl Registry {
 
     /// Registers a process under a name, until it dies or is unregistered. Never overwrites.
     ///
-    /// A process may have several names; each has metadata of its own.
+    /// A process may have several names; each has metadata of its own. Returns the revision of the namespace
+    /// at which the name is there.
     ///
     /// # Errors
     ///
     /// `AlreadyRegistered` names the owner, which may be the process itself; `NoProcess` when the
     /// process is dying or dead; the others when a bound is reached. Nothing is registered then; a
     /// namespace that is new counts as used all the same.
-    pub fn register(&self, pid: Pid, name: Name, metadata: Metadata) -> Result<(), RegisterError> {
+    pub fn register(
+        &self,
+        pid: Pid,
+        name: Name,
+        metadata: Metadata,
+    ) -> Result<Revision, RegisterError> {
         let shared = &self.shared;
         let limits = &shared.limits;
         let namespace = shared.namespaces.get_or_new(&name, limits.namespaces_max)?;
         let now = shared.system.env().now();
-        let entry = Arc::new(Entry { name, pid, metadata, registered_at: now, updated_at: now });
-        let name = &entry.name;
-        let key = namespace.key(name.local_id());
-        let owned = || Owned {
-            namespace: Arc::clone(&namespace),
-            id: Arc::clone(name.shared_id()),
-            hash: key.hash,
-        };
-        let is_outside = fault::planted("registry_hook_outside_lock");
-        if is_outside {
-            shared.claim(pid, name, owned())?;
-        }
-        let mut table = namespace.lock();
-        if let Some(found) = table.get(key)
+        let entry = Entry { name, pid, metadata, registered_at: now, updated_at: now };
+        let hash = namespace.key(entry.name.local_id()).hash;
+        let mut commit = namespace.begin();
+        let found = commit.find(Key { id: entry.name.local_id(), hash });
+        if let Some(found) = found
             && !fault::planted("registry_overwrites")
         {
-            let (name, owner) = (name.clone(), found.pid);
+            let (name, owner) = (entry.name, found.entry.pid);
             return Err(RegisterError::AlreadyRegistered { name, owner });
         }
         let limit = limits.entries_per_namespace_max;
-        if table.len() >= limit {
-            let namespace = Arc::clone(name.shared_namespace());
+        if commit.writer().entries() >= limit {
+            let namespace = Arc::clone(entry.name.shared_namespace());
             return Err(RegisterError::RegistryFull { namespace, limit });
         }
-        if !is_outside {
-            shared.claim(pid, name, owned())?;
+        let slot = commit.next_slot();
+        if !fault::planted("registry_hook_outside_lock") {
+            shared.claim(pid, &entry.name, Owned { namespace: Arc::clone(&namespace), slot })?;
+            commit.insert(hash, entry);
+            return Ok(commit.publish());
         }
-        let hash = key.hash;
-        table.insert(hash, entry);
-        Ok(())
+        let name = entry.name.clone();
+        commit.insert(hash, entry);
+        let revision = commit.publish();
+        shared.claim(pid, &name, Owned { namespace: Arc::clone(&namespace), slot })?;
+        Ok(revision)
     }
 
     /// Frees a name if `pid` has it. Naming the owner keeps a late call from taking the name of a
-    /// successor.
+    /// successor. Returns the revision at which the name is free.
     ///
     /// # Errors
     ///
     /// See [`UpdateError`].
-    pub fn unregister(&self, name: &Name, pid: Pid) -> Result<(), UpdateError> {
+    pub fn unregister(&self, name: &Name, pid: Pid) -> Result<Revision, UpdateError> {
         let shared = &self.shared;
         let list = shared.namespaces.list();
         let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
         let key = namespace.key(name.local_id());
-        let mut table = namespace.lock();
-        let removed = table.remove(key, pid).map_err(|owner| not_owned(name, owner))?;
+        let mut commit = namespace.begin();
+        let found = commit.find_owned(key, pid);
+        let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
+        commit.remove(&found);
         if !fault::planted("registry_owner_row_left") {
-            shared.owners.release(pid, namespace, name.local_id(), |hook| {
+            shared.owners.release(pid, namespace, found.slot, |hook| {
                 // False when the process is dying and has taken the hook: it will find no name.
                 shared.system.remove_exit_hook(pid, hook);
             });
         }
-        drop(table);
-        drop(removed);
-        Ok(())
+        Ok(commit.publish())
     }
 
-    /// Sets the health of a name that `pid` has.
+    /// As [`Registry::unregister`], for names that may be gone already: tells whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// `NotOwner` when another process has the name.
+    pub fn unregister_if_present(&self, name: &Name, pid: Pid) -> Result<bool, UpdateError> {
+        match self.unregister(name, pid) {
+            Ok(_) => Ok(true),
+            Err(UpdateError::NotRegistered { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the health of a name that `pid` has. Returns the revision at which it has it; setting what is
+    /// set changes nothing.
     ///
     /// # Errors
     ///
     /// See [`UpdateError`].
-    pub fn set_health(&self, name: &Name, pid: Pid, health: Health) -> Result<(), UpdateError> {
+    pub fn set_health(
+        &self,
+        name: &Name,
+        pid: Pid,
+        health: Health,
+    ) -> Result<Revision, UpdateError> {
         let now = self.shared.system.env().now();
         let list = self.shared.namespaces.list();
         let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
         let key = namespace.key(name.local_id());
-        let done = namespace.lock().set_health(key, pid, health, now);
-        done.map_err(|owner| not_owned(name, owner))
-    }
-
-    /// Returns who has a name.
-    ///
-    /// # Consistency
-    ///
-    /// Never a process whose death anybody knew of when the call began. A process that is dying keeps
-    /// its names until its state is dropped.
-    pub fn whereis(&self, name: &Name) -> Option<Pid> {
-        let list = self.shared.namespaces.list();
-        let namespace = list.get(name.namespace())?;
-        let key = namespace.key(name.local_id());
-        namespace.lock().get(key).map(|entry| entry.pid)
-    }
-
-    /// Returns the address of who has a name, if it handles messages of type `M`.
-    ///
-    /// # Consistency
-    ///
-    /// As [`Registry::whereis`]. The address is that of one life: look the name up again when it
-    /// reports a death.
-    pub fn address<M: Send + 'static>(&self, name: &Name) -> Option<Address<M>> {
-        self.shared.system.address(self.whereis(name)?)
-    }
-
-    /// Returns what is registered under a name.
-    ///
-    /// # Consistency
-    ///
-    /// As [`Registry::whereis`]; name, pid and metadata belong together.
-    pub fn entry(&self, name: &Name) -> Option<Entry> {
-        let list = self.shared.namespaces.list();
-        let namespace = list.get(name.namespace())?;
-        let key = namespace.key(name.local_id());
-        let entry = namespace.lock().get(key).cloned();
-        drop(list);
-        entry.map(Arc::unwrap_or_clone)
-    }
-
-    /// Returns everybody in a namespace with a capability, whatever its health, in the order of local
-    /// ids.
-    ///
-    /// # Consistency
-    ///
-    /// The answer is that of one moment.
-    pub fn find_by_capability(&self, namespace: &str, capability: &str) -> Vec<Entry> {
-        let list = self.shared.namespaces.list();
-        let Some(namespace) = list.get(namespace) else { return Vec::new() };
-        let entries: Vec<_> = namespace.lock().with_capability(capability).cloned().collect();
-        drop(list);
-        entries.into_iter().map(Arc::unwrap_or_clone).collect()
-    }
-
-    /// Returns the first process in a namespace with a capability that is not among the excluded ones,
-    /// whatever its health, in the order of local ids. Copies nothing, and looks at no more entries than
-    /// it passes over.
-    ///
-    /// # Consistency
-    ///
-    /// As [`Registry::find_by_capability`].
-    pub fn first_by_capability(
-        &self,
-        namespace: &str,
-        capability: &str,
-        excluded: &BTreeSet<Pid>,
-    ) -> Option<Pid> {
-        let list = self.shared.namespaces.list();
-        let table = list.get(namespace)?.lock();
-        // Data decides and not a closure: no code of the caller's runs under the lock.
-        let mut pids = table.with_capability(capability).map(|entry| entry.pid);
-        pids.find(|pid| !excluded.contains(pid))
-    }
-
-    /// Chooses one process in a namespace that has a capability; none if nobody has it or all who
-    /// have are unhealthy.
-    ///
-    /// # Consistency
-    ///
-    /// Whoever is chosen was registered with the capability at some moment of the call.
-    pub fn pick(&self, namespace: &str, capability: &str, strategy: Strategy) -> Option<Entry> {
-        let list = self.shared.namespaces.list();
-        let namespace = list.get(namespace)?;
-        let mut candidates = match strategy {
-            Strategy::RoundRobin => {
-                let picked = namespace.lock().next_in_turn(capability);
-                drop(list);
-                return picked.map(Arc::unwrap_or_clone);
-            }
-            Strategy::LeastLoaded | Strategy::Random => namespace.lock().candidates(capability),
-        };
-        drop(list);
-        // Loads are read without the lock: a record's lock per candidate would hold up the writers.
-        let system = &self.shared.system;
-        let start = system.env().random_below(candidates.len() as u64);
-        candidates.rotate_left(usize::try_from(start).unwrap_or(0));
-        let mut candidates = candidates.into_iter();
-        let picked = match strategy {
-            Strategy::Random => candidates.next(),
-            // The random start decides among equals; whoever died meanwhile comes last.
-            _ => candidates
-                .min_by_key(|entry| system.info(entry.pid).map_or(u64::MAX, |info| info.depth)),
-        };
-        picked.map(Arc::unwrap_or_clone)
+        let mut commit = namespace.begin();
+        let found = commit.find_owned(key, pid);
+        let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
+        let metadata = found.entry.metadata.clone().with_health(health);
+        let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
+        commit.update(&found, entry);
+        Ok(commit.publish())
     }
 
     /// Returns the names of a process in order.
     pub fn names(&self, pid: Pid) -> Vec<Name> {
-        self.shared.owners.row(pid).map_or_else(Vec::new, |row| row.names())
+        self.shared.owners.row(pid).map_or_else(Vec::new, |row| names_of(&row))
     }
 
     /// Returns the sizes of all tables.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for namespace in self.shared.namespaces.list().iter() {
-            let table = namespace.lock();
+            let sizes = namespace.sizes();
             counts.namespaces += 1;
-            counts.entries += table.len();
-            counts.index_rows +=
-                table.capabilities.values().map(|row| row.ids.len()).sum::<usize>();
+            counts.entries += sizes.entries;
+            counts.index_rows += sizes.index_rows;
+            counts.waiting += sizes.waiting;
         }
         counts.owners = self.shared.owners.len();
         counts
@@ -370,18 +293,28 @@ impl Shared {
         })
     }
 
-    /// Frees all names of a dying process; see the module text.
+    /// Frees all names of a dying process, those of a namespace at one revision; see the module text.
     fn retire(&self, row: &Arc<OwnerRow>) {
         while let Some(namespace) = row.leave() {
-            let mut table = namespace.lock();
-            let last = row.take_last(&namespace);
-            // An entry of another owner is left alone; it cannot be there while the row is ours.
-            let removed = last.as_ref().map(|last| table.remove(last.key(), row.pid));
-            drop(table);
-            drop(removed);
+            let mut commit = namespace.begin();
+            for slot in row.take(&namespace) {
+                // An entry of another owner is left alone; it cannot be there while the row is ours.
+                if let Some(found) = commit.owned_in(slot, row.pid) {
+                    commit.remove(&found);
+                }
+            }
+            commit.publish();
         }
         drop(self.owners.forget(row));
     }
+}
+
+/// The names of a process in order.
+pub(crate) fn names_of(row: &OwnerRow) -> Vec<Name> {
+    let name = |owned: Owned| owned.namespace.name_in(owned.slot);
+    let mut names: Vec<_> = row.owned().into_iter().filter_map(name).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Frees the names when somebody finds the time, as registries do that only watch their processes.

@@ -32,7 +32,7 @@ impl World {
         let successor = self.worker().pid();
         let taken = self.registry.register(successor, name("agents", "a"), can(&["work"]));
         let owner = match taken {
-            Ok(()) => successor,
+            Ok(_) => successor,
             Err(RegisterError::AlreadyRegistered { owner, .. }) => owner,
             Err(error) => {
                 self.expect(false, || format!("{how}: {error}"));
@@ -266,7 +266,7 @@ async fn contend_once(world: &World, holders: &Arc<AtomicU32>) {
     let pid = worker.pid();
     loop {
         match world.registry.register(pid, name("agents", "only"), can(&["work"])) {
-            Ok(()) => break,
+            Ok(_) => break,
             Err(RegisterError::AlreadyRegistered { owner, .. }) => {
                 drop(world.system.monitor(owner).await);
                 if world.registry.whereis(&name("agents", "only")) == Some(owner) {

@@ -124,15 +124,17 @@ impl Model {
         {
             let found = world.registry.find_by_capability(namespace, capability);
             let found: Vec<_> =
-                found.into_iter().map(|entry| (entry.pid, entry.metadata)).collect();
+                found.into_iter().map(|entry| (entry.pid, entry.metadata.clone())).collect();
             let expected = self.with_capability(namespace, capability);
             assert_eq!(found, expected, "{capability} in {namespace}");
+            let counted = world.registry.count_by_capability(namespace, capability);
+            assert_eq!(counted, expected.len(), "{capability} in {namespace}");
             let best = expected.iter().map(|(_, metadata)| metadata.health()).min();
             let best = best.filter(|health| *health != Health::Unhealthy);
             let picked = world.registry.pick(namespace, capability, draw.of(&STRATEGIES));
             assert_eq!(picked.as_ref().map(|entry| entry.metadata.health()), best);
             if let Some(picked) = picked {
-                assert!(expected.contains(&(picked.pid, picked.metadata)));
+                assert!(expected.contains(&(picked.pid, picked.metadata.clone())));
             }
         }
         assert_eq!(invariants::check(&world.registry), []);
@@ -150,7 +152,7 @@ impl Model {
                 let living = draw.worker(&self.living).map(|worker| worker.pid());
                 let Some(pid) = dead.or(living) else { return };
                 let expected = self.register(pid, &name, &metadata);
-                assert_eq!(world.registry.register(pid, name, metadata), expected);
+                assert_eq!(world.registry.register(pid, name, metadata).map(drop), expected);
             }
             Operation::Unregister => {
                 let (name, worker) = (draw.name(), draw.worker(&self.living));

@@ -1,0 +1,210 @@
+//! Finding: by name, and by what is indexed.
+
+use std::collections::BTreeSet;
+
+use foundation_env::sync::atomic::Ordering;
+use foundation_process::Address;
+use foundation_types::Pid;
+
+use crate::metadata::Health;
+use crate::name::Name;
+use crate::namespace::{Attribute, Candidates, Reading, Registration};
+use crate::pick::Strategy;
+use crate::registry::Registry;
+use crate::revision::Revision;
+
+impl Registry {
+    /// Returns who has a name.
+    ///
+    /// # Consistency
+    ///
+    /// Never a process whose death anybody knew of when the call began. A process that is dying keeps
+    /// its names until its state is dropped.
+    pub fn whereis(&self, name: &Name) -> Option<Pid> {
+        let list = self.shared().namespaces().list();
+        let namespace = list.get(name.namespace())?;
+        let key = namespace.key(name.local_id());
+        namespace.lookup(key, |version| version.entry.pid)
+    }
+
+    /// Returns the address of who has a name, if it handles messages of type `M`.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::whereis`]. The address is that of one life: look the name up again when it
+    /// reports a death.
+    pub fn address<M: Send + 'static>(&self, name: &Name) -> Option<Address<M>> {
+        self.shared().system().address(self.whereis(name)?)
+    }
+
+    /// Returns what is registered under a name.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::whereis`]; name, pid and metadata belong together.
+    pub fn lookup(&self, name: &Name) -> Option<Registration> {
+        let list = self.shared().namespaces().list();
+        let namespace = list.get(name.namespace())?;
+        let key = namespace.key(name.local_id());
+        namespace.lookup(key, Registration::new)
+    }
+
+    /// Returns everybody in a namespace with a capability, whatever its health, in the order of local
+    /// ids.
+    ///
+    /// # Consistency
+    ///
+    /// The answer is that of one moment.
+    pub fn find_by_capability(&self, namespace: &str, capability: &str) -> Vec<Registration> {
+        let mut found: Vec<Registration> = self.read(namespace, |reading| {
+            let able = reading.carriers(Attribute::Capability, capability);
+            with_capability(reading, &able, capability).collect()
+        });
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
+    /// Returns how many in a namespace have a capability, whatever their health. Looks at no entry that has
+    /// not just changed.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::find_by_capability`].
+    pub fn count_by_capability(&self, namespace: &str, capability: &str) -> usize {
+        self.read(namespace, |reading| {
+            let able = reading.carriers(Attribute::Capability, capability);
+            reading.count(&able, true, |version| version.entry.metadata.has(capability))
+        })
+    }
+
+    /// Returns the newest revision of a namespace.
+    pub fn revision(&self, namespace: &str) -> Revision {
+        self.read(namespace, |reading| Revision::new(reading.revision()))
+    }
+
+    /// Returns the first process in a namespace with a capability that is not among the excluded ones,
+    /// whatever its health. Copies nothing, and looks at no more entries than it passes over; they are in
+    /// an order of the registry's own, which does not change while they are registered.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::find_by_capability`].
+    pub fn first_by_capability(
+        &self,
+        namespace: &str,
+        capability: &str,
+        excluded: &BTreeSet<Pid>,
+    ) -> Option<Pid> {
+        self.read(namespace, |reading| {
+            let able = reading.carriers(Attribute::Capability, capability);
+            let mut pids = with_capability(reading, &able, capability).map(|found| found.pid);
+            pids.find(|pid| !excluded.contains(pid))
+        })
+    }
+
+    /// Chooses one process in a namespace that has a capability; none if nobody has it or all who
+    /// have are unhealthy.
+    ///
+    /// # Consistency
+    ///
+    /// Whoever is chosen was registered with the capability at some moment of the call.
+    pub fn pick(
+        &self,
+        namespace: &str,
+        capability: &str,
+        strategy: Strategy,
+    ) -> Option<Registration> {
+        let of = |health| {
+            self.read(namespace, |reading| {
+                let able = reading.carriers(Attribute::Capability, capability);
+                let well = reading.carriers(Attribute::Health, Health::as_str(health));
+                let both = Candidates::And(vec![able, well]);
+                match strategy {
+                    Strategy::RoundRobin => next_in_turn(reading, &both, capability, health),
+                    _ => self
+                        .pick_among(usable(reading, &both, capability, health).collect(), strategy),
+                }
+            })
+        };
+        of(Health::Healthy).or_else(|| of(Health::Degraded))
+    }
+
+    fn pick_among(
+        &self,
+        mut candidates: Vec<Registration>,
+        strategy: Strategy,
+    ) -> Option<Registration> {
+        let system = self.shared().system();
+        let start = system.env().random_below(candidates.len() as u64);
+        candidates.rotate_left(usize::try_from(start).unwrap_or(0));
+        let mut candidates = candidates.into_iter();
+        match strategy {
+            Strategy::Random => candidates.next(),
+            // The random start decides among equals; whoever died meanwhile comes last.
+            _ => candidates
+                .min_by_key(|found| system.info(found.pid).map_or(u64::MAX, |info| info.depth)),
+        }
+    }
+
+    /// Reads a namespace as of one revision; again, should the writer not have waited for it.
+    fn read<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
+        let list = self.shared().namespaces().list();
+        let Some(namespace) = list.get(namespace) else { return R::default() };
+        loop {
+            let reading = namespace.read();
+            let result = f(&reading);
+            if reading.is_whole() {
+                return result;
+            }
+        }
+    }
+}
+
+fn with_capability(
+    reading: &Reading<'_>,
+    able: &Candidates,
+    capability: &str,
+) -> impl Iterator<Item = Registration> {
+    let versions = reading.versions(able);
+    versions.filter(move |version| version.entry.metadata.has(capability)).map(Registration::new)
+}
+
+/// The candidates that have the capability and the health at the revision that is read.
+fn usable(
+    reading: &Reading<'_>,
+    candidates: &Candidates,
+    capability: &str,
+    health: Health,
+) -> impl Iterator<Item = Registration> {
+    let versions = reading.versions(candidates);
+    let is_usable = move |found: &Registration| {
+        found.metadata.health() == health && found.metadata.has(capability)
+    };
+    versions.map(Registration::new).filter(is_usable)
+}
+
+/// Whose turn it is among the candidates; moves the turn on.
+fn next_in_turn(
+    reading: &Reading<'_>,
+    candidates: &Candidates,
+    capability: &str,
+    health: Health,
+) -> Option<Registration> {
+    let term = reading.term(Attribute::Capability, capability)?;
+    loop {
+        let last = term.turn.load(Ordering::Acquire);
+        let (mut first, mut next) = (None, None);
+        for found in usable(reading, candidates, capability, health) {
+            if found.slot() >= last {
+                next = Some(found);
+                break;
+            }
+            first = first.or(Some(found));
+        }
+        let picked = next.or(first)?;
+        let moved = (Ordering::AcqRel, Ordering::Relaxed);
+        if term.turn.compare_exchange(last, picked.slot() + 1, moved.0, moved.1).is_ok() {
+            return Some(picked);
+        }
+    }
+}

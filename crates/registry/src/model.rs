@@ -1,0 +1,143 @@
+//! Small scenarios for the model checkers: a writer and readers of one namespace.
+//!
+//! They are built only under `foundation_loom` and `foundation_shuttle` and called by the tests of that
+//! name. There are no processes in them: what is driven is the protocol of commits, reads and reclaiming.
+
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "this is how a model fails")]
+
+use std::sync::Arc;
+
+pub use foundation_env::sync::model as check;
+use foundation_env::sync::thread;
+use foundation_types::{Instant, NodeId, Pid};
+
+use crate::hash::Seed;
+use crate::metadata::{Entry, Health, Metadata};
+use crate::name::Name;
+use crate::namespace::{Attribute, Candidates, Key, Namespace, Reading};
+
+/// A namespace with one entry, `a`, which is healthy and can `x`.
+fn with_one_entry() -> Arc<Namespace> {
+    let namespace = Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1)));
+    register(&namespace, "a");
+    namespace
+}
+
+fn register(namespace: &Namespace, id: &str) {
+    let name = Name::new("agents", id).expect("a name");
+    let pid = Pid::new(NodeId::LOCAL, 1, std::num::NonZeroU32::MIN);
+    let metadata = Metadata::new(["x"]).expect("a capability");
+    let (registered_at, updated_at) = (Instant::ORIGIN, Instant::ORIGIN);
+    let hash = namespace.key(id).hash;
+    let mut commit = namespace.begin();
+    commit.insert(hash, Entry { name, pid, metadata, registered_at, updated_at });
+    commit.publish();
+}
+
+fn unregister(namespace: &Namespace, id: &str) {
+    let mut commit = namespace.begin();
+    let found = commit.find(namespace.key(id)).expect("it is registered");
+    commit.remove(&found);
+    commit.publish();
+}
+
+fn set_health(namespace: &Namespace, id: &str, health: Health) {
+    let mut commit = namespace.begin();
+    let found = commit.find(namespace.key(id)).expect("it is registered");
+    let metadata = found.entry.metadata.clone().with_health(health);
+    commit.update(&found, Entry { metadata, ..found.entry.clone() });
+    commit.publish();
+}
+
+fn looked_up(namespace: &Namespace, key: Key<'_>) -> Option<String> {
+    namespace.lookup(key, |version| version.entry.name.local_id().to_owned())
+}
+
+/// How many have this health, asked of each and counted in the index.
+fn of_health(reading: &Reading<'_>, health: Health) -> (usize, usize) {
+    let candidates = reading.carriers(Attribute::Health, health.as_str());
+    let versions = reading.versions(&candidates);
+    let asked = versions.filter(|version| version.entry.metadata.health() == health).count();
+    let is = |version: &crate::namespace::Version| version.entry.metadata.health() == health;
+    (asked, reading.count(&candidates, true, is))
+}
+
+/// Who has `x` and is there at all; both as of one revision.
+fn all_ids(reading: &Reading<'_>) -> (Vec<String>, Vec<String>, usize) {
+    let id = |version: Arc<crate::namespace::Version>| version.entry.name.local_id().to_owned();
+    let able = reading.carriers(Attribute::Capability, "x");
+    let counted = reading.count(&able, true, |version| version.entry.metadata.has("x"));
+    (
+        reading.versions(&able).map(id).collect(),
+        reading.versions(&Candidates::All).map(id).collect(),
+        counted,
+    )
+}
+
+/// A name that is registered all the time is found, whatever happens to its entry.
+pub fn lookup_during_updates() {
+    let namespace = with_one_entry();
+    let writer = Arc::clone(&namespace);
+    let writing = thread::spawn(move || {
+        set_health(&writer, "a", Health::Degraded);
+        set_health(&writer, "a", Health::Healthy);
+    });
+    assert_eq!(looked_up(&namespace, namespace.key("a")).as_deref(), Some("a"));
+    writing.join().expect("the writer ends");
+}
+
+/// At every revision the entry has one health, whether it is asked or counted, also when it goes back to
+/// the one it had before.
+pub fn query_during_updates() {
+    let namespace = with_one_entry();
+    let writer = Arc::clone(&namespace);
+    let writing = thread::spawn(move || {
+        set_health(&writer, "a", Health::Degraded);
+        set_health(&writer, "a", Health::Healthy);
+    });
+    {
+        let reading = namespace.read();
+        let (healthy, degraded) =
+            (of_health(&reading, Health::Healthy), of_health(&reading, Health::Degraded));
+        assert_eq!(healthy.0 + degraded.0, 1, "asked at {:?}", reading.revision());
+        assert_eq!(healthy.1 + degraded.1, 1, "counted at {:?}", reading.revision());
+    }
+    writing.join().expect("the writer ends");
+    all_is_whole(&namespace);
+}
+
+/// A slot that is used again is not taken for what was there before, at any revision.
+pub fn query_during_reuse() {
+    let namespace = with_one_entry();
+    let writer = Arc::clone(&namespace);
+    let writing = thread::spawn(move || {
+        unregister(&writer, "a");
+        register(&writer, "b");
+    });
+    {
+        let reading = namespace.read();
+        let (able, all, counted) = all_ids(&reading);
+        assert_eq!(able, all);
+        assert_eq!(counted, all.len());
+        assert!(all.len() <= 1, "{all:?} at {:?}", reading.revision());
+        // What was read first still stands when it is read again.
+        assert_eq!(all_ids(&reading), (able, all, counted));
+    }
+    writing.join().expect("the writer ends");
+    assert_eq!(looked_up(&namespace, namespace.key("a")), None);
+    assert_eq!(looked_up(&namespace, namespace.key("b")).as_deref(), Some("b"));
+    all_is_whole(&namespace);
+}
+
+/// Nothing waits for readers that have gone, and the namespace passes its audit.
+fn all_is_whole(namespace: &Namespace) {
+    set_health(
+        namespace,
+        if looked_up(namespace, namespace.key("a")).is_some() { "a" } else { "b" },
+        Health::Unhealthy,
+    );
+    assert_eq!(namespace.sizes().waiting, 0);
+    let mut violations = Vec::new();
+    namespace.audit(&namespace.lock(), &mut violations);
+    assert_eq!(violations, []);
+}

@@ -1,0 +1,100 @@
+//! Looking whether a namespace is whole, with its writer held up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use foundation_env::sync::atomic::Ordering;
+
+use super::members::BLOCK;
+use super::version::Version;
+use super::{Attribute, Namespace, Writer};
+use crate::invariants::Violation;
+use crate::metadata::Entry;
+
+impl Namespace {
+    /// Every entry, in the order of slots.
+    pub(crate) fn standing(&self, writer: &Writer) -> Vec<Arc<Version>> {
+        let chains = (0..writer.slots()).filter_map(|slot| self.chain(slot).into_iter().next());
+        chains.filter(|newest| newest.stands()).collect()
+    }
+
+    /// The versions in a slot, newest first.
+    fn chain(&self, slot: u32) -> Vec<Arc<Version>> {
+        let newest = self.slots.get(slot).and_then(|place| place.load().as_ref().cloned());
+        std::iter::successors(newest, |version| version.older()).collect()
+    }
+
+    /// Adds what is wrong.
+    pub(crate) fn audit(&self, writer: &Writer, violations: &mut Vec<Violation>) {
+        let standing = self.standing(writer);
+        let (counted, found) = (writer.entries, standing.len());
+        if counted != found {
+            violations.push(Violation::Miscounted {
+                namespace: self.label.to_string(),
+                counted,
+                found,
+            });
+        }
+        for version in &standing {
+            let name = &version.entry.name;
+            if name.namespace() != &*self.label {
+                let found = self.label.to_string();
+                violations.push(Violation::WrongNamespace { name: name.clone(), found });
+            }
+            let key = self.key(name.local_id());
+            if !self.lookup(key, |found| Arc::ptr_eq(&found, version)).unwrap_or(false) {
+                violations.push(Violation::NotFound { name: name.clone() });
+            }
+            for (attribute, value) in values_of(&version.entry) {
+                let term = self.terms.find(self.term_key(attribute, value));
+                if !term.is_some_and(|term| term.members.contains(version.slot)) {
+                    let (name, value) = (name.clone(), shown(attribute, value));
+                    violations.push(Violation::NotIndexed { name, value });
+                }
+            }
+        }
+        self.audit_terms(writer, violations);
+        self.audit_slots(writer, violations);
+    }
+
+    fn audit_terms(&self, writer: &Writer, violations: &mut Vec<Violation>) {
+        for term in self.terms.all(&writer.terms) {
+            for slot in term.members.to_set() {
+                let carries = |version: &Arc<Version>| {
+                    values_of(&version.entry).contains(&(term.attribute, &*term.value))
+                };
+                if !self.chain(slot).iter().any(carries) {
+                    let namespace = self.label.to_string();
+                    let value = shown(term.attribute, &term.value);
+                    violations.push(Violation::StaleIndexRow { namespace, value, slot });
+                }
+            }
+        }
+    }
+
+    fn audit_slots(&self, writer: &Writer, violations: &mut Vec<Violation>) {
+        for slot in 0..writer.slots() {
+            let pending = writer.pending.get(slot as usize).copied().unwrap_or(0);
+            let (word, bit) = ((slot % BLOCK / 64) as usize, 1_u64 << (slot % 64));
+            let block = self.blocks.get(slot / BLOCK);
+            let dirty = block.and_then(|block| block.dirty.get(word));
+            let is_dirty = dirty.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0);
+            if !is_dirty && (pending > 0 || self.chain(slot).len() > 1) {
+                violations.push(Violation::NotDirty { namespace: self.label.to_string(), slot });
+            }
+        }
+    }
+}
+
+fn shown(attribute: Attribute, value: &str) -> String {
+    match attribute {
+        Attribute::Capability => format!("capability:{value}"),
+        Attribute::Health => format!("health:{value}"),
+    }
+}
+
+/// The indexed values of an entry.
+fn values_of(entry: &Entry) -> BTreeSet<(Attribute, &str)> {
+    let capabilities = entry.metadata.capabilities().map(|value| (Attribute::Capability, value));
+    capabilities.chain([(Attribute::Health, entry.metadata.health().as_str())]).collect()
+}

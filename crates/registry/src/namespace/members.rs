@@ -1,0 +1,325 @@
+//! The slots that carry one value, read without a lock while one writer changes them.
+//!
+//! Two members stand in the set itself. More of them stand in blocks of 4,096 slots, and in a block as a
+//! short list or, when that is full, as bits. So a value that one entry has costs a few bytes, and one
+//! that all have costs an eighth of a byte each. A set never goes back to a smaller form while it is used.
+//!
+//! # What a reader sees
+//!
+//! Every member that was entered at or before the revision it has pinned: it reads one form or the next,
+//! and the form it leaves behind has all that were entered before the next one was made. Members are taken
+//! out only when no reader has pinned a revision at which they counted. It may see members of later
+//! revisions.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use foundation_env::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use foundation_env::sync::{AtomicArc, Loaded};
+use smallvec::SmallVec;
+
+/// Words of a block of bits.
+/// One in models, whose checkers switch threads at each.
+pub(crate) const WORDS: usize = if cfg!(any(foundation_loom, foundation_shuttle)) { 1 } else { 64 };
+/// Slots of a block.
+pub(crate) const BLOCK: u32 =
+    if cfg!(any(foundation_loom, foundation_shuttle)) { 64 } else { 4096 };
+const FEW: usize = 2;
+/// Members that a block lists before it has bits: then 24 bytes instead of 512.
+const LISTED: usize = 12;
+
+/// The slots of one block, a bit each.
+pub(crate) type Words = [u64; WORDS];
+
+/// Numbers of blocks; eight hold 32,768 slots.
+pub(crate) type Numbers = SmallVec<[u32; 8]>;
+
+/// See the module text.
+#[derive(Default)]
+pub(crate) struct Members {
+    /// One above each of the first slots; 0 for none. Of no meaning once there are blocks.
+    few: [AtomicU32; FEW],
+    blocks: AtomicArc<Blocks>,
+    len: AtomicU32,
+}
+
+/// In the order of their numbers.
+type Blocks = Vec<Arc<Block>>;
+
+struct Block {
+    number: u32,
+    /// One above each slot's place in the block; 0 for none. Of no meaning once there are bits.
+    listed: [AtomicU16; LISTED],
+    bits: OnceLock<Box<[AtomicU64; WORDS]>>,
+}
+
+impl Members {
+    /// How many there are; those that are to be taken out count.
+    pub(crate) fn len(&self) -> u32 {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn view(&self) -> View {
+        let blocks = self.blocks.load();
+        let few = if blocks.is_some() {
+            [0; FEW]
+        } else {
+            std::array::from_fn(|at| {
+                self.few.get(at).map_or(0, |slot| slot.load(Ordering::Acquire))
+            })
+        };
+        View { few, blocks }
+    }
+
+    /// Enters a slot. Writer only.
+    pub(crate) fn insert(&self, slot: u32) {
+        if self.contains(slot) {
+            return;
+        }
+        self.len.store(self.len() + 1, Ordering::Relaxed);
+        let blocks = self.blocks.load();
+        if blocks.is_none() && put(&self.few, slot) {
+            return;
+        }
+        let number = slot / BLOCK;
+        let mut list: Blocks = match &*blocks {
+            Some(list) => match list.binary_search_by_key(&number, |block| block.number) {
+                Ok(at) => return list.get(at).map_or((), |block| block.insert(slot)),
+                Err(_) => list.to_vec(),
+            },
+            None => Vec::with_capacity(1),
+        };
+        let few = if blocks.is_none() { self.few_members() } else { Vec::new() };
+        for member in few.into_iter().chain([slot]) {
+            let number = member / BLOCK;
+            let at = list.partition_point(|block| block.number < number);
+            if list.get(at).is_none_or(|block| block.number != number) {
+                list.insert(at, Arc::new(Block::new(number)));
+            }
+            if let Some(block) = list.get(at) {
+                block.insert(member);
+            }
+        }
+        drop(self.blocks.swap(Some(Arc::new(list))));
+    }
+
+    /// Takes a slot out. Writer only, when no reader counts on it.
+    pub(crate) fn remove(&self, slot: u32) {
+        if !self.contains(slot) {
+            return;
+        }
+        self.len.store(self.len() - 1, Ordering::Relaxed);
+        match &*self.blocks.load() {
+            Some(list) => {
+                let number = slot / BLOCK;
+                if let Ok(at) = list.binary_search_by_key(&number, |block| block.number)
+                    && let Some(block) = list.get(at)
+                {
+                    block.remove(slot);
+                }
+            }
+            None => take(&self.few, slot),
+        }
+    }
+
+    /// Whether the slot is a member. Exact for the writer.
+    pub(crate) fn contains(&self, slot: u32) -> bool {
+        match &*self.blocks.load() {
+            Some(list) => {
+                let number = slot / BLOCK;
+                let found = list.binary_search_by_key(&number, |block| block.number);
+                found.is_ok_and(|at| list.get(at).is_some_and(|block| block.contains(slot)))
+            }
+            None => self.few.iter().any(|few| few.load(Ordering::Acquire) == slot + 1),
+        }
+    }
+
+    /// All members, in order.
+    pub(crate) fn to_set(&self) -> BTreeSet<u32> {
+        let view = self.view();
+        let mut all = BTreeSet::new();
+        for number in view.blocks() {
+            let mut words = [0; WORDS];
+            view.read(number, &mut words);
+            all.extend(ones(&words).map(|at| number * BLOCK + at));
+        }
+        all
+    }
+
+    fn few_members(&self) -> Vec<u32> {
+        let members = self.few.iter().map(|few| few.load(Ordering::Relaxed));
+        members.filter_map(|member| member.checked_sub(1)).collect()
+    }
+}
+
+/// Puts one above `slot` into the first free place; false if there is none.
+fn put(places: &[AtomicU32], slot: u32) -> bool {
+    let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);
+    free.map(|place| place.store(slot + 1, Ordering::Release)).is_some()
+}
+
+fn take(places: &[AtomicU32], slot: u32) {
+    if let Some(place) = places.iter().find(|place| place.load(Ordering::Relaxed) == slot + 1) {
+        place.store(0, Ordering::Release);
+    }
+}
+
+impl Block {
+    fn new(number: u32) -> Self {
+        Self { number, listed: Default::default(), bits: OnceLock::new() }
+    }
+
+    fn insert(&self, slot: u32) {
+        let mark = mark(slot);
+        if self.bits.get().is_none() {
+            let free = self.listed.iter().find(|place| place.load(Ordering::Relaxed) == 0);
+            if let Some(place) = free {
+                place.store(mark, Ordering::Release);
+                return;
+            }
+            let bits: Box<[AtomicU64; WORDS]> =
+                Box::new(std::array::from_fn(|_| AtomicU64::new(0)));
+            for listed in &self.listed {
+                set(&bits, listed.load(Ordering::Relaxed) - 1, true);
+            }
+            set(&bits, mark - 1, true);
+            self.bits.get_or_init(|| bits);
+        } else if let Some(bits) = self.bits.get() {
+            set(bits, mark - 1, true);
+        }
+    }
+
+    fn remove(&self, slot: u32) {
+        let mark = mark(slot);
+        if let Some(bits) = self.bits.get() {
+            return set(bits, mark - 1, false);
+        }
+        let mut places = self.listed.iter();
+        if let Some(place) = places.find(|place| place.load(Ordering::Relaxed) == mark) {
+            place.store(0, Ordering::Release);
+        }
+    }
+
+    fn contains(&self, slot: u32) -> bool {
+        let mark = mark(slot);
+        match self.bits.get() {
+            Some(bits) => {
+                let (word, bit) = word_of(mark - 1);
+                bits.get(word).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
+            }
+            None => self.listed.iter().any(|place| place.load(Ordering::Acquire) == mark),
+        }
+    }
+
+    fn read(&self, words: &mut Words) {
+        match self.bits.get() {
+            Some(bits) => {
+                for (word, bits) in words.iter_mut().zip(&**bits) {
+                    *word |= bits.load(Ordering::Acquire);
+                }
+            }
+            None => {
+                for listed in &self.listed {
+                    if let Some(at) = listed.load(Ordering::Acquire).checked_sub(1) {
+                        add(words, at);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One above a slot's place in its block.
+fn mark(slot: u32) -> u16 {
+    u16::try_from(slot % BLOCK).unwrap_or(u16::MAX - 1) + 1
+}
+
+fn word_of(at: u16) -> (usize, u64) {
+    (usize::from(at / 64), 1 << (at % 64))
+}
+
+fn add(words: &mut Words, at: u16) {
+    let (word, bit) = word_of(at);
+    if let Some(word) = words.get_mut(word) {
+        *word |= bit;
+    }
+}
+
+/// Only the writer changes bits, so a load and a store do.
+fn set(bits: &[AtomicU64; WORDS], at: u16, value: bool) {
+    let (word, bit) = word_of(at);
+    if let Some(word) = bits.get(word) {
+        let before = word.load(Ordering::Relaxed);
+        word.store(if value { before | bit } else { before & !bit }, Ordering::Release);
+    }
+}
+
+/// The places of the bits that are set, in order.
+pub(crate) struct Ones {
+    words: Words,
+    word: usize,
+}
+
+/// The places of the bits that are set, in order.
+pub(crate) fn ones(words: &Words) -> Ones {
+    Ones { words: *words, word: 0 }
+}
+
+impl Iterator for Ones {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        loop {
+            let word = self.words.get_mut(self.word)?;
+            if *word != 0 {
+                let bit = word.trailing_zeros();
+                *word &= *word - 1;
+                return u32::try_from(self.word * 64).ok().map(|base| base + bit);
+            }
+            self.word += 1;
+        }
+    }
+}
+
+/// A set as one reader sees it.
+pub(crate) struct View {
+    few: [u32; FEW],
+    blocks: Loaded<Blocks>,
+}
+
+impl View {
+    /// The numbers of the blocks that may have members, in order.
+    pub(crate) fn blocks(&self) -> Numbers {
+        if let Some(list) = &*self.blocks {
+            return list.iter().map(|block| block.number).collect();
+        }
+        let members = self.few.iter().filter_map(|member| member.checked_sub(1));
+        let mut numbers: Numbers = members.map(|member| member / BLOCK).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// Adds the members in a block to `words`.
+    pub(crate) fn read(&self, number: u32, words: &mut Words) {
+        match &*self.blocks {
+            Some(list) => {
+                if let Ok(at) = list.binary_search_by_key(&number, |block| block.number)
+                    && let Some(block) = list.get(at)
+                {
+                    block.read(words);
+                }
+            }
+            None => {
+                for member in self.few.iter().filter_map(|member| member.checked_sub(1)) {
+                    if member / BLOCK == number {
+                        add(words, mark(member) - 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Taking back what no reader reads any more; see the module text of `namespace`.
+
+use std::sync::Arc;
+
+use foundation_env::fault;
+use foundation_env::sync::atomic::{Ordering, fence};
+
+use super::version::Version;
+use super::{Namespace, Writer};
+
+/// Versions that wait for readers; past them the oldest readers are told that their snapshot has expired.
+const WAITING_MAX: usize = 1 << 16;
+
+impl Namespace {
+    /// Takes back everything that no reader reads. Called with the writer's lock, after the newest revision
+    /// was published.
+    pub(super) fn reclaim(&self, writer: &mut Writer) {
+        loop {
+            if writer.ended.len() > WAITING_MAX {
+                self.pins.expire(self.clock.load(Ordering::Relaxed));
+            }
+            let oldest = self.oldest_read();
+            let unlinked = self.unlink_ended(writer, oldest);
+            let oldest = if unlinked {
+                // Whoever has read what was just taken out has pinned an earlier revision than this.
+                self.clock.store(self.clock.load(Ordering::Relaxed) + 1, Ordering::Release);
+                self.oldest_read()
+            } else {
+                oldest
+            };
+            self.settle(writer, oldest);
+            let waits = !writer.ended.is_empty() || !writer.settling.is_empty();
+            self.waiting.store(waits, Ordering::Release);
+            // A reader that went meanwhile may not have seen that it was waited for.
+            if !waits || self.oldest_read() == oldest {
+                return;
+            }
+        }
+    }
+
+    /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who does it.
+    pub(super) fn reclaim_after_reading(&self) {
+        // SeqCst: between going and this look, as between a publication and a look at the readers.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Acquire)
+            && let Some(mut writer) = self.writer.try_lock()
+        {
+            self.reclaim(&mut writer);
+        }
+    }
+
+    /// The oldest revision that somebody reads or may come to read.
+    fn oldest_read(&self) -> u64 {
+        self.pins.oldest().min(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// The first step. Returns whether there was anything.
+    fn unlink_ended(&self, writer: &mut Writer, oldest: u64) -> bool {
+        let oldest =
+            if fault::planted("registry_bit_cleared_under_pin") { u64::MAX } else { oldest };
+        let mut unlinked = false;
+        while let Some(version) = writer.ended.pop_front_if(|version| version.end() <= oldest) {
+            self.unlink(writer, &version);
+            let settled_by = self.clock.load(Ordering::Relaxed) + 1;
+            writer.settling.push_back((settled_by, version.slot));
+            unlinked = true;
+        }
+        unlinked
+    }
+
+    fn unlink(&self, writer: &mut Writer, version: &Arc<Version>) {
+        let Some(place) = self.slots.get(version.slot) else { return };
+        let newest = place.load().as_ref().cloned();
+        let mut remaining = newest.filter(|newest| !Arc::ptr_eq(newest, version));
+        if let Some(newest) = &remaining {
+            // Those of a slot end oldest first, so this is the last of its chain.
+            let mut last = Arc::clone(newest);
+            while let Some(older) = last.older().filter(|older| !Arc::ptr_eq(older, version)) {
+                last = older;
+            }
+            drop(last.forget_older());
+        } else {
+            drop(place.swap(None));
+            self.mark(version.slot, |block| &block.taken, false);
+            self.ids.remove(&mut writer.ids, version.hash, version.slot);
+        }
+        if fault::planted("registry_index_row_left") {
+            return;
+        }
+        let mut kept: Vec<u32> = Vec::new();
+        while let Some(version) = remaining {
+            kept.extend_from_slice(&version.terms);
+            remaining = version.older();
+        }
+        for term in &version.terms {
+            let forgets = fault::planted("registry_bit_cleared_although_carried");
+            if forgets || !kept.contains(term) {
+                self.terms.leave(&mut writer.terms, *term, version.slot);
+            }
+        }
+    }
+
+    /// The second step.
+    fn settle(&self, writer: &mut Writer, oldest: u64) {
+        let oldest =
+            if fault::planted("registry_slot_reused_under_pin") { u64::MAX } else { oldest };
+        while let Some((_, slot)) = writer.settling.pop_front_if(|(by, _)| *by <= oldest) {
+            let Some(pending) = writer.pending.get_mut(slot as usize) else { continue };
+            // One for the settling, and one for the end of a version that led to it: both are over.
+            *pending -= 1;
+            if *pending > 0 {
+                continue;
+            }
+            self.mark(slot, |block| &block.dirty, false);
+            if self.slots.get(slot).is_some_and(|place| place.load().is_none()) {
+                writer.free.push(slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Every interleaving of a writer and a reader, with at most three preemptions.
+//!
+//! The scenarios are in `src/model.rs`, beside the internals that they drive.
+
+#![cfg(foundation_loom)]
+
+use foundation_registry::model;
+
+/// Guarantee I1
+#[test]
+fn lookup_during_updates() {
+    model::check(model::lookup_during_updates);
+}
+
+/// Guarantee I2
+#[test]
+fn query_during_updates() {
+    model::check(model::query_during_updates);
+}
+
+/// Guarantee I2
+#[test]
+fn query_during_reuse() {
+    model::check(model::query_during_reuse);
+}
