@@ -1,26 +1,30 @@
-//! The hash of local ids and pids, keyed by a number that outsiders do not know.
+//! The hash of local ids, values and pids, keyed by a number that outsiders do not know.
 
-use std::hash::{BuildHasher, DefaultHasher, Hasher};
+use std::hash::BuildHasher;
+
+use foldhash::SharedSeed;
+use foldhash::quality::{FoldHasher, SeedableRandomState};
 
 /// Hashes for one registry.
 ///
-/// It is std's keyed hash, behind a number that the environment draws: nobody outside can choose ids
-/// that collide, and a seed still replays a run. The order of a map built on it must never show.
+/// The key is a number that the environment draws, so nobody can prepare ids that collide without seeing
+/// hashes, which the registry never shows; and a seed still replays a run. It is no cryptographic hash: std's
+/// keyed one cost as much as the rest of a look-up. The order of a map built on it must never show.
 #[derive(Debug, Clone)]
-pub(crate) struct Seed(DefaultHasher);
+pub(crate) struct Seed(SeedableRandomState);
 
 impl Seed {
     pub(crate) fn new(secret: u64) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(secret);
-        Self(hasher)
+        // The shared part is the program's own and fixed: what is secret is the other.
+        Self(SeedableRandomState::with_seed(secret, SharedSeed::global_fixed()))
     }
 }
 
 impl BuildHasher for Seed {
-    type Hasher = DefaultHasher;
+    type Hasher = FoldHasher<'static>;
 
-    fn build_hasher(&self) -> DefaultHasher {
-        self.0.clone()
+    #[inline]
+    fn build_hasher(&self) -> FoldHasher<'static> {
+        self.0.build_hasher()
     }
 }

@@ -110,8 +110,8 @@ pub(crate) struct Writer {
     terms: TermBook,
     /// Vacant slots that may be used again.
     free: Vec<u32>,
-    /// For each slot ever used, the steps of reclaiming that wait for it.
-    pending: Vec<u32>,
+    /// By number.
+    slots: Vec<Noted>,
     /// Versions that have ended, oldest first.
     ended: VecDeque<Arc<Version>>,
     /// Slots for which readers before a revision must go, in the order of those.
@@ -124,6 +124,15 @@ pub(crate) struct Sizes {
     pub(crate) entries: usize,
     pub(crate) index_rows: usize,
     pub(crate) waiting: usize,
+}
+
+/// What the writer knows of a slot.
+#[derive(Default)]
+struct Noted {
+    /// The writer's own hold on the newest version, so that it reads none of what readers share.
+    newest: Option<Arc<Version>>,
+    /// Steps of reclaiming that wait.
+    pending: u32,
 }
 
 impl Namespace {
@@ -142,7 +151,7 @@ impl Namespace {
                 ids: Load::default(),
                 terms: TermBook::default(),
                 free: Vec::new(),
-                pending: Vec::new(),
+                slots: Vec::new(),
                 ended: VecDeque::new(),
                 settling: VecDeque::new(),
                 entries: 0,
@@ -199,11 +208,12 @@ impl Namespace {
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
-        let writer = self.writer.lock();
+        let mut writer = self.writer.lock();
+        self.reclaim_all(&mut writer);
         let members = |term: &Arc<Term>| term.members.len() as usize;
         Sizes {
             entries: writer.entries,
-            index_rows: self.terms.all(&writer.terms).iter().map(members).sum(),
+            index_rows: writer.terms.all().map(members).sum(),
             waiting: writer.ended.len() + writer.settling.len(),
         }
     }
@@ -226,12 +236,16 @@ impl Writer {
 
     /// Slots ever used.
     fn slots(&self) -> u32 {
-        u32::try_from(self.pending.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    fn newest(&self, slot: u32) -> Option<&Arc<Version>> {
+        self.slots.get(slot as usize)?.newest.as_ref()
     }
 
     fn pend(&mut self, slot: u32) {
-        if let Some(pending) = self.pending.get_mut(slot as usize) {
-            *pending += 1;
+        if let Some(noted) = self.slots.get_mut(slot as usize) {
+            noted.pending += 1;
         }
     }
 }

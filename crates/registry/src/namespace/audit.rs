@@ -58,7 +58,7 @@ impl Namespace {
     }
 
     fn audit_terms(&self, writer: &Writer, violations: &mut Vec<Violation>) {
-        for term in self.terms.all(&writer.terms) {
+        for term in writer.terms.all() {
             for slot in term.members.to_set() {
                 let carries = |version: &Arc<Version>| {
                     values_of(&version.entry).contains(&(term.attribute, &*term.value))
@@ -74,7 +74,7 @@ impl Namespace {
 
     fn audit_slots(&self, writer: &Writer, violations: &mut Vec<Violation>) {
         for slot in 0..writer.slots() {
-            let pending = writer.pending.get(slot as usize).copied().unwrap_or(0);
+            let pending = writer.slots.get(slot as usize).map_or(0, |noted| noted.pending);
             let (word, bit) = ((slot % BLOCK / 64) as usize, 1_u64 << (slot % 64));
             let block = self.blocks.get(slot / BLOCK);
             let dirty = block.and_then(|block| block.dirty.get(word));

@@ -7,8 +7,8 @@ use foundation_env::sync::MutexGuard;
 use foundation_env::sync::atomic::Ordering;
 use foundation_types::Pid;
 
-use super::version::{Standing, Version};
-use super::{Attribute, Key, Namespace, Writer};
+use super::version::{Standing, TermNumbers, Version};
+use super::{Attribute, Key, Namespace, Noted, Writer};
 use crate::metadata::Entry;
 use crate::revision::Revision;
 
@@ -39,13 +39,9 @@ impl Commit<'_> {
 
     /// What stands under a name.
     pub(crate) fn find(&self, key: Key<'_>) -> Option<Arc<Version>> {
-        let namespace = self.namespace;
-        namespace.ids.find(key.hash, |slot| {
-            let newest = namespace.slots.get(slot)?.load();
-            let stands = |version: &&Arc<Version>| {
-                version.stands() && version.entry.name.local_id() == key.id
-            };
-            newest.as_ref().filter(stands).cloned()
+        self.namespace.ids.find(key.hash, |slot| {
+            let newest = self.writer.newest(slot)?;
+            (newest.stands() && newest.entry.name.local_id() == key.id).then(|| Arc::clone(newest))
         })
     }
 
@@ -59,8 +55,8 @@ impl Commit<'_> {
 
     /// What stands in a slot, if `pid` owns it.
     pub(crate) fn owned_in(&self, slot: u32, pid: Pid) -> Option<Arc<Version>> {
-        let newest = self.namespace.slots.get(slot)?.load();
-        newest.as_ref().filter(|version| version.stands() && version.entry.pid == pid).cloned()
+        let newest = self.writer.newest(slot)?;
+        (newest.stands() && newest.entry.pid == pid).then(|| Arc::clone(newest))
     }
 
     /// The slot that [`Commit::insert`] will use next.
@@ -72,7 +68,7 @@ impl Commit<'_> {
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
         let slot = self.next_slot();
         if self.writer.free.pop().is_none() {
-            self.writer.pending.push(0);
+            self.writer.slots.push(Noted::default());
         }
         self.writer.entries += 1;
         self.link(slot, hash, entry);
@@ -102,12 +98,15 @@ impl Commit<'_> {
         namespace.mark(slot, |block| &block.dirty, true);
         namespace.mark(slot, |block| &block.taken, true);
         let terms = self.enter_terms(&entry, slot);
-        let older = place.load().as_ref().cloned();
+        let older = self.writer.newest(slot).cloned();
         if let Some(older) = older.as_ref().filter(|older| older.stands()) {
             self.end(older);
         }
-        let version = Version::new(Standing { begin, slot, hash, terms }, older, entry);
-        drop(place.swap(Some(Arc::new(version))));
+        let version = Arc::new(Version::new(Standing { begin, slot, hash, terms }, older, entry));
+        if let Some(noted) = self.writer.slots.get_mut(slot as usize) {
+            noted.newest = Some(Arc::clone(&version));
+        }
+        drop(place.swap(Some(version)));
         self.writer.pend(slot);
         self.writer.settling.push_back((begin, slot));
         self.changed = true;
@@ -119,19 +118,19 @@ impl Commit<'_> {
         self.writer.ended.push_back(Arc::clone(old));
     }
 
-    fn enter_terms(&mut self, entry: &Entry, slot: u32) -> Box<[u32]> {
+    fn enter_terms(&mut self, entry: &Entry, slot: u32) -> TermNumbers {
         let (namespace, book) = (self.namespace, &mut self.writer.terms);
         let mut enter = |attribute, value: &str, shared: &dyn Fn() -> Arc<str>| {
             let key = namespace.term_key(attribute, value);
             namespace.terms.enter(book, key, slot, shared)
         };
         let capabilities = entry.metadata.shared_capabilities().iter();
-        let mut terms: Vec<u32> = capabilities
+        let mut terms: TermNumbers = capabilities
             .map(|value| enter(Attribute::Capability, value, &|| Arc::clone(value)))
             .collect();
         let health = entry.metadata.health().as_str();
         terms.push(enter(Attribute::Health, health, &|| Arc::from(health)));
-        terms.into_boxed_slice()
+        terms
     }
 
     /// Makes the changes visible, all at once, and returns the revision; then reclaims what it can.

@@ -53,6 +53,10 @@ struct Block {
     bits: OnceLock<Box<[AtomicU64; WORDS]>>,
 }
 
+/// The writer's own hold on the blocks of a set.
+#[derive(Default)]
+pub(crate) struct Held(Option<Arc<Blocks>>);
+
 impl Members {
     /// How many there are; those that are to be taken out count.
     pub(crate) fn len(&self) -> u32 {
@@ -72,24 +76,24 @@ impl Members {
     }
 
     /// Enters a slot. Writer only.
-    pub(crate) fn insert(&self, slot: u32) {
-        if self.contains(slot) {
-            return;
-        }
-        self.len.store(self.len() + 1, Ordering::Relaxed);
-        let blocks = self.blocks.load();
-        if blocks.is_none() && put(&self.few, slot) {
-            return;
-        }
-        let number = slot / BLOCK;
-        let mut list: Blocks = match &*blocks {
-            Some(list) => match list.binary_search_by_key(&number, |block| block.number) {
-                Ok(at) => return list.get(at).map_or((), |block| block.insert(slot)),
-                Err(_) => list.to_vec(),
+    pub(crate) fn insert(&self, held: &mut Held, slot: u32) {
+        let entered = match &held.0 {
+            Some(list) => match block_of(list, slot) {
+                Some(block) => block.insert(slot),
+                None => self.add_block(held, slot),
             },
-            None => Vec::with_capacity(1),
+            None if holds(&self.few, slot) => false,
+            None => put(&self.few, slot) || self.add_block(held, slot),
         };
-        let few = if blocks.is_none() { self.few_members() } else { Vec::new() };
+        self.len.store(self.len() + u32::from(entered), Ordering::Relaxed);
+    }
+
+    /// Enters a slot in a block that is new, after the first ones if this is the first block.
+    fn add_block(&self, held: &mut Held, slot: u32) -> bool {
+        let (mut list, few) = match &held.0 {
+            Some(list) => (list.to_vec(), Vec::new()),
+            None => (Vec::new(), self.few_members()),
+        };
         for member in few.into_iter().chain([slot]) {
             let number = member / BLOCK;
             let at = list.partition_point(|block| block.number < number);
@@ -100,37 +104,26 @@ impl Members {
                 block.insert(member);
             }
         }
-        drop(self.blocks.swap(Some(Arc::new(list))));
+        let list = Arc::new(list);
+        held.0 = Some(Arc::clone(&list));
+        drop(self.blocks.swap(Some(list)));
+        true
     }
 
     /// Takes a slot out. Writer only, when no reader counts on it.
-    pub(crate) fn remove(&self, slot: u32) {
-        if !self.contains(slot) {
-            return;
-        }
-        self.len.store(self.len() - 1, Ordering::Relaxed);
-        match &*self.blocks.load() {
-            Some(list) => {
-                let number = slot / BLOCK;
-                if let Ok(at) = list.binary_search_by_key(&number, |block| block.number)
-                    && let Some(block) = list.get(at)
-                {
-                    block.remove(slot);
-                }
-            }
+    pub(crate) fn remove(&self, held: &Held, slot: u32) {
+        let removed = match &held.0 {
+            Some(list) => block_of(list, slot).is_some_and(|block| block.remove(slot)),
             None => take(&self.few, slot),
-        }
+        };
+        self.len.store(self.len() - u32::from(removed), Ordering::Relaxed);
     }
 
-    /// Whether the slot is a member. Exact for the writer.
+    /// Whether the slot is a member. Exact while the writer is held up.
     pub(crate) fn contains(&self, slot: u32) -> bool {
         match &*self.blocks.load() {
-            Some(list) => {
-                let number = slot / BLOCK;
-                let found = list.binary_search_by_key(&number, |block| block.number);
-                found.is_ok_and(|at| list.get(at).is_some_and(|block| block.contains(slot)))
-            }
-            None => self.few.iter().any(|few| few.load(Ordering::Acquire) == slot + 1),
+            Some(list) => block_of(list, slot).is_some_and(|block| block.contains(slot)),
+            None => holds(&self.few, slot),
         }
     }
 
@@ -152,16 +145,24 @@ impl Members {
     }
 }
 
+fn block_of(list: &Blocks, slot: u32) -> Option<&Block> {
+    let at = list.binary_search_by_key(&(slot / BLOCK), |block| block.number).ok()?;
+    list.get(at).map(|block| &**block)
+}
+
+fn holds(places: &[AtomicU32], slot: u32) -> bool {
+    places.iter().any(|place| place.load(Ordering::Acquire) == slot + 1)
+}
+
 /// Puts one above `slot` into the first free place; false if there is none.
 fn put(places: &[AtomicU32], slot: u32) -> bool {
     let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);
     free.map(|place| place.store(slot + 1, Ordering::Release)).is_some()
 }
 
-fn take(places: &[AtomicU32], slot: u32) {
-    if let Some(place) = places.iter().find(|place| place.load(Ordering::Relaxed) == slot + 1) {
-        place.store(0, Ordering::Release);
-    }
+fn take(places: &[AtomicU32], slot: u32) -> bool {
+    let place = places.iter().find(|place| place.load(Ordering::Relaxed) == slot + 1);
+    place.map(|place| place.store(0, Ordering::Release)).is_some()
 }
 
 impl Block {
@@ -169,35 +170,42 @@ impl Block {
         Self { number, listed: Default::default(), bits: OnceLock::new() }
     }
 
-    fn insert(&self, slot: u32) {
+    /// Returns whether it was not there.
+    fn insert(&self, slot: u32) -> bool {
         let mark = mark(slot);
-        if self.bits.get().is_none() {
-            let free = self.listed.iter().find(|place| place.load(Ordering::Relaxed) == 0);
-            if let Some(place) = free {
-                place.store(mark, Ordering::Release);
-                return;
-            }
-            let bits: Box<[AtomicU64; WORDS]> =
-                Box::new(std::array::from_fn(|_| AtomicU64::new(0)));
-            for listed in &self.listed {
-                set(&bits, listed.load(Ordering::Relaxed) - 1, true);
-            }
-            set(&bits, mark - 1, true);
-            self.bits.get_or_init(|| bits);
-        } else if let Some(bits) = self.bits.get() {
-            set(bits, mark - 1, true);
+        if let Some(bits) = self.bits.get() {
+            return set(bits, mark - 1, true);
         }
+        let mut free = None;
+        for place in &self.listed {
+            match place.load(Ordering::Relaxed) {
+                0 => free = free.or(Some(place)),
+                found if found == mark => return false,
+                _ => {}
+            }
+        }
+        if let Some(place) = free {
+            place.store(mark, Ordering::Release);
+            return true;
+        }
+        let bits: Box<[AtomicU64; WORDS]> = Box::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        for listed in &self.listed {
+            set(&bits, listed.load(Ordering::Relaxed) - 1, true);
+        }
+        set(&bits, mark - 1, true);
+        self.bits.get_or_init(|| bits);
+        true
     }
 
-    fn remove(&self, slot: u32) {
+    /// Returns whether it was there.
+    fn remove(&self, slot: u32) -> bool {
         let mark = mark(slot);
         if let Some(bits) = self.bits.get() {
             return set(bits, mark - 1, false);
         }
         let mut places = self.listed.iter();
-        if let Some(place) = places.find(|place| place.load(Ordering::Relaxed) == mark) {
-            place.store(0, Ordering::Release);
-        }
+        let place = places.find(|place| place.load(Ordering::Relaxed) == mark);
+        place.map(|place| place.store(0, Ordering::Release)).is_some()
     }
 
     fn contains(&self, slot: u32) -> bool {
@@ -245,13 +253,14 @@ fn add(words: &mut Words, at: u16) {
     }
 }
 
-/// Only the writer changes bits, so a load and a store do.
-fn set(bits: &[AtomicU64; WORDS], at: u16, value: bool) {
+/// Returns whether it changed anything. Only the writer changes bits, so a load and a store will do.
+fn set(bits: &[AtomicU64; WORDS], at: u16, value: bool) -> bool {
     let (word, bit) = word_of(at);
-    if let Some(word) = bits.get(word) {
-        let before = word.load(Ordering::Relaxed);
-        word.store(if value { before | bit } else { before & !bit }, Ordering::Release);
-    }
+    let Some(word) = bits.get(word) else { return false };
+    let before = word.load(Ordering::Relaxed);
+    let after = if value { before | bit } else { before & !bit };
+    word.store(after, Ordering::Release);
+    before != after
 }
 
 /// The places of the bits that are set, in order.

@@ -5,37 +5,35 @@ use std::sync::Arc;
 use foundation_env::fault;
 use foundation_env::sync::atomic::{Ordering, fence};
 
-use super::version::Version;
+use super::version::{TermNumbers, Version};
 use super::{Namespace, Writer};
 
 /// Versions that wait for readers; past them the oldest readers are told that their snapshot has expired.
 const WAITING_MAX: usize = 1 << 16;
 
 impl Namespace {
-    /// Takes back everything that no reader reads. Called with the writer's lock, after the newest revision
-    /// was published.
+    /// Takes back what no reader reads. Called with the writer's lock, after the newest revision was
+    /// published. The second step for what it unlinks is left to the next call: another commit, or a reader.
     pub(super) fn reclaim(&self, writer: &mut Writer) {
-        loop {
-            if writer.ended.len() > WAITING_MAX {
-                self.pins.expire(self.clock.load(Ordering::Relaxed));
-            }
-            let oldest = self.oldest_read();
-            let unlinked = self.unlink_ended(writer, oldest);
-            let oldest = if unlinked {
-                // Whoever has read what was just taken out has pinned an earlier revision than this.
-                self.clock.store(self.clock.load(Ordering::Relaxed) + 1, Ordering::Release);
-                self.oldest_read()
-            } else {
-                oldest
-            };
-            self.settle(writer, oldest);
-            let waits = !writer.ended.is_empty() || !writer.settling.is_empty();
-            self.waiting.store(waits, Ordering::Release);
-            // A reader that went meanwhile may not have seen that it was waited for.
-            if !waits || self.oldest_read() == oldest {
-                return;
-            }
+        if writer.ended.len() > WAITING_MAX {
+            self.pins.expire(self.clock.load(Ordering::Relaxed));
         }
+        let oldest = self.oldest_read();
+        self.settle(writer, oldest);
+        if self.unlink_ended(writer, oldest) {
+            // Whoever has read what was just taken out has pinned an earlier revision than this.
+            self.clock.store(self.clock.load(Ordering::Relaxed) + 1, Ordering::Release);
+        }
+        let waits = !writer.ended.is_empty() || !writer.settling.is_empty();
+        if waits != self.waiting.load(Ordering::Relaxed) {
+            self.waiting.store(waits, Ordering::Release);
+        }
+    }
+
+    /// Takes back everything that can be, also by a second step.
+    pub(crate) fn reclaim_all(&self, writer: &mut Writer) {
+        self.reclaim(writer);
+        self.reclaim(writer);
     }
 
     /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who does it.
@@ -45,7 +43,7 @@ impl Namespace {
         if self.waiting.load(Ordering::Acquire)
             && let Some(mut writer) = self.writer.try_lock()
         {
-            self.reclaim(&mut writer);
+            self.reclaim_all(&mut writer);
         }
     }
 
@@ -69,8 +67,7 @@ impl Namespace {
     }
 
     fn unlink(&self, writer: &mut Writer, version: &Arc<Version>) {
-        let Some(place) = self.slots.get(version.slot) else { return };
-        let newest = place.load().as_ref().cloned();
+        let newest = writer.newest(version.slot).cloned();
         let mut remaining = newest.filter(|newest| !Arc::ptr_eq(newest, version));
         if let Some(newest) = &remaining {
             // Those of a slot end oldest first, so this is the last of its chain.
@@ -80,14 +77,17 @@ impl Namespace {
             }
             drop(last.forget_older());
         } else {
-            drop(place.swap(None));
+            if let Some(noted) = writer.slots.get_mut(version.slot as usize) {
+                noted.newest = None;
+            }
+            drop(self.slots.get(version.slot).map(|place| place.swap(None)));
             self.mark(version.slot, |block| &block.taken, false);
             self.ids.remove(&mut writer.ids, version.hash, version.slot);
         }
         if fault::planted("registry_index_row_left") {
             return;
         }
-        let mut kept: Vec<u32> = Vec::new();
+        let mut kept = TermNumbers::new();
         while let Some(version) = remaining {
             kept.extend_from_slice(&version.terms);
             remaining = version.older();
@@ -105,14 +105,14 @@ impl Namespace {
         let oldest =
             if fault::planted("registry_slot_reused_under_pin") { u64::MAX } else { oldest };
         while let Some((_, slot)) = writer.settling.pop_front_if(|(by, _)| *by <= oldest) {
-            let Some(pending) = writer.pending.get_mut(slot as usize) else { continue };
+            let Some(noted) = writer.slots.get_mut(slot as usize) else { continue };
             // One for the settling, and one for the end of a version that led to it: both are over.
-            *pending -= 1;
-            if *pending > 0 {
+            noted.pending -= 1;
+            if noted.pending > 0 {
                 continue;
             }
             self.mark(slot, |block| &block.dirty, false);
-            if self.slots.get(slot).is_some_and(|place| place.load().is_none()) {
+            if noted.newest.is_none() {
                 writer.free.push(slot);
             }
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use foundation_env::sync::AtomicArc;
 use foundation_env::sync::atomic::AtomicU32;
-use foundation_env::sync::{AtomicArc, Loaded};
 
 use super::cells::{Cells, Load};
 use super::chunks::Chunks;
-use super::members::Members;
+use super::members::{Held, Members};
 
 /// An indexed attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +45,15 @@ pub(crate) struct Terms {
 #[derive(Default)]
 pub(crate) struct TermBook {
     load: Load,
+    /// By number.
+    terms: Vec<Option<Noted>>,
     free: Vec<u32>,
-    next: u32,
+}
+
+/// The writer's own hold on a term, so that it reads none of what readers share.
+struct Noted {
+    term: Arc<Term>,
+    blocks: Held,
 }
 
 impl Term {
@@ -62,19 +69,9 @@ impl Terms {
 
     pub(crate) fn find(&self, key: TermKey<'_>) -> Option<Arc<Term>> {
         self.cells.find(key.hash, |number| {
-            let term = self.get(number);
+            let term = self.list.get(number)?.load();
             term.as_ref().is_some_and(|term| term.has(key)).then(|| term.into_arc()).flatten()
         })
-    }
-
-    fn get(&self, number: u32) -> Loaded<Term> {
-        // A number stands in a cell only while its place in the list exists.
-        self.list.get(number).map_or_else(|| AtomicArc::default().load(), AtomicArc::load)
-    }
-
-    /// Every term, in no order. Writer only, or it may miss some.
-    pub(crate) fn all(&self, book: &TermBook) -> Vec<Arc<Term>> {
-        (0..book.next).filter_map(|number| self.get(number).into_arc()).collect()
     }
 
     /// Enters a slot as a carrier of a term, which is made if nobody carried it, and returns its number.
@@ -87,36 +84,59 @@ impl Terms {
         value: impl FnOnce() -> Arc<str>,
     ) -> u32 {
         let known = self.cells.find(key.hash, |number| {
-            let term = self.get(number);
-            let term = term.as_ref().filter(|term| term.has(key))?;
-            term.members.insert(slot);
-            Some(number)
+            book.get(number).is_some_and(|noted| noted.term.has(key)).then_some(number)
         });
-        known.unwrap_or_else(|| {
-            let number = book.free.pop().unwrap_or_else(|| {
-                book.next += 1;
-                book.next - 1
-            });
-            let TermKey { attribute, hash, .. } = key;
-            let (members, turn) = (Members::default(), AtomicU32::new(0));
-            let term = Term { attribute, value: value(), hash, members, turn };
-            term.members.insert(slot);
-            let place = self.list.grow(number);
-            drop(place.map(|place| place.swap(Some(Arc::new(term)))));
-            self.cells.insert(&mut book.load, key.hash, number);
-            number
-        })
+        let number = known.unwrap_or_else(|| self.add(book, key, value()));
+        if let Some(noted) = book.get_mut(number) {
+            noted.term.members.insert(&mut noted.blocks, slot);
+        }
+        number
+    }
+
+    fn add(&self, book: &mut TermBook, key: TermKey<'_>, value: Arc<str>) -> u32 {
+        let number = book.free.pop().unwrap_or_else(|| {
+            book.terms.push(None);
+            u32::try_from(book.terms.len() - 1).unwrap_or(u32::MAX)
+        });
+        let TermKey { attribute, hash, .. } = key;
+        let (members, turn) = (Members::default(), AtomicU32::new(0));
+        let term = Arc::new(Term { attribute, value, hash, members, turn });
+        if let Some(place) = book.terms.get_mut(number as usize) {
+            *place = Some(Noted { term: Arc::clone(&term), blocks: Held::default() });
+        }
+        drop(self.list.grow(number).map(|place| place.swap(Some(term))));
+        self.cells.insert(&mut book.load, hash, number);
+        number
     }
 
     /// Takes a slot out of a term, and the term away if it was the last one. Writer only.
     pub(crate) fn leave(&self, book: &mut TermBook, number: u32, slot: u32) {
-        let term = self.get(number);
-        let Some(term) = &*term else { return };
-        term.members.remove(slot);
-        if term.members.len() == 0 {
-            self.cells.remove(&mut book.load, term.hash, number);
-            drop(self.list.get(number).map(|place| place.swap(None)));
-            book.free.push(number);
+        let Some(noted) = book.get(number) else { return };
+        noted.term.members.remove(&noted.blocks, slot);
+        if noted.term.members.len() > 0 {
+            return;
         }
+        let hash = noted.term.hash;
+        self.cells.remove(&mut book.load, hash, number);
+        drop(self.list.get(number).map(|place| place.swap(None)));
+        if let Some(place) = book.terms.get_mut(number as usize) {
+            *place = None;
+        }
+        book.free.push(number);
+    }
+}
+
+impl TermBook {
+    fn get(&self, number: u32) -> Option<&Noted> {
+        self.terms.get(number as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut Noted> {
+        self.terms.get_mut(number as usize)?.as_mut()
+    }
+
+    /// Every term, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Term>> {
+        self.terms.iter().flatten().map(|noted| &noted.term)
     }
 }

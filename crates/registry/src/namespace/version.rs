@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foundation_env::sync::AtomicArc;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
+use smallvec::SmallVec;
 
 use crate::metadata::Entry;
 use crate::revision::Revision;
@@ -19,13 +20,13 @@ pub(crate) struct Version {
     begin: u64,
     /// The revision at which it went.
     end: AtomicU64,
-    /// The version before it in the slot, while somebody may read that.
-    older: AtomicArc<Version>,
+    /// The version before it in the slot, while somebody may read that; no place for one if there was none.
+    older: Option<AtomicArc<Version>>,
     pub(crate) slot: u32,
     /// The hash of the local id.
     pub(crate) hash: u64,
     /// The numbers of its terms, for the writer.
-    pub(crate) terms: Box<[u32]>,
+    pub(crate) terms: TermNumbers,
     pub(crate) entry: Entry,
 }
 
@@ -34,8 +35,11 @@ pub(crate) struct Standing {
     pub(crate) begin: u64,
     pub(crate) slot: u32,
     pub(crate) hash: u64,
-    pub(crate) terms: Box<[u32]>,
+    pub(crate) terms: TermNumbers,
 }
+
+/// Numbers of terms; of three capabilities and a health without an allocation.
+pub(crate) type TermNumbers = SmallVec<[u32; 4]>;
 
 /// The newest version of a slot; none while it is vacant.
 pub(crate) type Slot = AtomicArc<Version>;
@@ -43,7 +47,7 @@ pub(crate) type Slot = AtomicArc<Version>;
 impl Version {
     pub(crate) fn new(standing: Standing, older: Option<Arc<Self>>, entry: Entry) -> Self {
         let Standing { begin, slot, hash, terms } = standing;
-        let (end, older) = (AtomicU64::new(OPEN), AtomicArc::new(older));
+        let (end, older) = (AtomicU64::new(OPEN), older.map(|older| AtomicArc::new(Some(older))));
         Self { begin, end, older, slot, hash, terms, entry }
     }
 
@@ -61,12 +65,12 @@ impl Version {
     }
 
     pub(crate) fn older(&self) -> Option<Arc<Self>> {
-        self.older.load().into_arc()
+        self.older.as_ref()?.load().into_arc()
     }
 
     /// Forgets the version before it.
     pub(crate) fn forget_older(&self) -> Option<Arc<Self>> {
-        self.older.swap(None)
+        self.older.as_ref()?.swap(None)
     }
 }
 

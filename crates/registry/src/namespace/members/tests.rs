@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::Members;
+use super::{Held, Members};
 
 /// Slots on both sides of every internal limit, and close ones.
 fn slot() -> impl Strategy<Value = u32> {
@@ -16,13 +16,13 @@ fn slot() -> impl Strategy<Value = u32> {
 proptest! {
     #[test]
     fn a_set_equals_a_plain_one(steps in prop::collection::vec((slot(), any::<bool>()), 1..300)) {
-        let (members, mut model) = (Members::default(), BTreeSet::new());
+        let (members, mut held, mut model) = (Members::default(), Held::default(), BTreeSet::new());
         for (slot, enter) in steps {
             if enter {
-                members.insert(slot);
+                members.insert(&mut held, slot);
                 model.insert(slot);
             } else {
-                members.remove(slot);
+                members.remove(&held, slot);
                 model.remove(&slot);
             }
             prop_assert_eq!(members.len() as usize, model.len());
@@ -35,10 +35,10 @@ proptest! {
 #[test]
 fn every_length_around_a_limit_is_whole() {
     for len in [0, 1, 2, 3, 11, 12, 13, 63, 64, 65, 4_095, 4_096, 4_097] {
-        let members = Members::default();
-        (0..len).for_each(|slot| members.insert(slot * 3));
+        let (members, mut held) = (Members::default(), Held::default());
+        (0..len).for_each(|slot| members.insert(&mut held, slot * 3));
         assert_eq!(members.to_set(), (0..len).map(|slot| slot * 3).collect(), "{len} members");
-        (0..len).for_each(|slot| members.remove(slot * 3));
+        (0..len).for_each(|slot| members.remove(&held, slot * 3));
         assert!(members.to_set().is_empty(), "{len} members");
     }
 }
