@@ -48,6 +48,9 @@ use std::sync::Arc;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use foundation_env::sync::{Mutex, MutexGuard};
 
+use foundation_types::Pid;
+use smallvec::SmallVec;
+
 use crate::hash::Seed;
 use crate::name::Name;
 
@@ -117,7 +120,12 @@ pub(crate) struct Writer {
     /// Slots for which readers before a revision must go, in the order of those.
     settling: VecDeque<(u64, u32)>,
     entries: usize,
+    /// Versions that were unlinked, to be dropped without the lock.
+    unlinked: Unlinked,
 }
+
+/// Usually one.
+type Unlinked = SmallVec<[Arc<Version>; 2]>;
 
 /// See [`Counts`](crate::Counts).
 pub(crate) struct Sizes {
@@ -155,6 +163,7 @@ impl Namespace {
                 ended: VecDeque::new(),
                 settling: VecDeque::new(),
                 entries: 0,
+                unlinked: Unlinked::new(),
             }),
         }
     }
@@ -189,16 +198,28 @@ impl Namespace {
     ) -> Option<R> {
         loop {
             let revision = self.revision();
+            let mut is_doubtful = false;
             let found = self.ids.find(key.hash, |slot| {
-                let version = version::at(self.slots.get(slot)?, revision)?;
+                let Some(version) = version::at(self.slots.get(slot)?, revision) else {
+                    is_doubtful = true;
+                    return None;
+                };
                 (version.entry.name.local_id() == key.id).then(|| use_it(version))
             });
-            // Loaded after everything above, each with Acquire. If it is the same the writer has reclaimed
-            // nothing that counted at this revision.
-            if found.is_some() || self.revision() == revision {
+            // A name that is taken all the time is in the table all the time. So whoever finds no slot for
+            // it is right; whoever finds one with no version for him may have come too late for it. The
+            // revision is loaded after everything above, each with Acquire: if it is the same the writer has
+            // reclaimed nothing that counted at it.
+            if found.is_some() || !is_doubtful || self.revision() == revision {
                 return found;
             }
         }
+    }
+
+    /// Brings what a commit will read of a slot near, before it takes the lock.
+    pub(crate) fn touch(&self, slot: u32) -> Option<Pid> {
+        let newest = self.slots.get(slot)?.load();
+        newest.as_ref().map(|newest| newest.entry.pid)
     }
 
     /// The name in a slot whose owner is asked; none if it was freed meanwhile.
@@ -209,7 +230,7 @@ impl Namespace {
 
     pub(crate) fn sizes(&self) -> Sizes {
         let mut writer = self.writer.lock();
-        self.reclaim_all(&mut writer);
+        drop(self.reclaim_all(&mut writer));
         let members = |term: &Arc<Term>| term.members.len() as usize;
         Sizes {
             entries: writer.entries,

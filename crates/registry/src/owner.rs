@@ -61,11 +61,11 @@ impl Owned {
 }
 
 impl OwnerRow {
-    /// Refuses further names, and returns in which namespace the last one is; none, if none is left.
-    pub(crate) fn leave(&self) -> Option<Arc<Namespace>> {
+    /// Refuses further names, and returns the last one; none, if none is left.
+    pub(crate) fn leave(&self) -> Option<Owned> {
         let mut names = self.names.lock();
         names.leaving = true;
-        names.owned.last().map(|last| Arc::clone(&last.namespace))
+        names.owned.last().cloned()
     }
 
     /// Takes out the slots of all names in the namespace, whose writer's turn the caller has.

@@ -295,7 +295,8 @@ impl Shared {
 
     /// Frees all names of a dying process, those of a namespace at one revision; see the module text.
     fn retire(&self, row: &Arc<OwnerRow>) {
-        while let Some(namespace) = row.leave() {
+        while let Some(Owned { namespace, slot }) = row.leave() {
+            namespace.touch(slot);
             let mut commit = namespace.begin();
             for slot in row.take(&namespace) {
                 // An entry of another owner is left alone; it cannot be there while the row is ours.

@@ -139,7 +139,10 @@ impl Commit<'_> {
             return Revision::new(self.revision - 1);
         }
         self.namespace.clock.store(self.revision, Ordering::Release);
-        self.namespace.reclaim(&mut self.writer);
-        Revision::new(self.revision)
+        let unlinked = self.namespace.reclaim(&mut self.writer);
+        let Self { writer, revision, .. } = self;
+        drop(writer);
+        drop(unlinked);
+        Revision::new(revision)
     }
 }

@@ -6,15 +6,15 @@ use foundation_env::fault;
 use foundation_env::sync::atomic::{Ordering, fence};
 
 use super::version::{TermNumbers, Version};
-use super::{Namespace, Writer};
+use super::{Namespace, Unlinked, Writer};
 
 /// Versions that wait for readers; past them the oldest readers are told that their snapshot has expired.
 const WAITING_MAX: usize = 1 << 16;
 
 impl Namespace {
-    /// Takes back what no reader reads. Called with the writer's lock, after the newest revision was
-    /// published. The second step for what it unlinks is left to the next call: another commit, or a reader.
-    pub(super) fn reclaim(&self, writer: &mut Writer) {
+    /// Takes back what no reader reads, and returns the versions that are to be dropped without the lock.
+    /// Called with the writer's lock, after the newest revision was published. The second step for what it unlinks is left to the next call: another commit, or a reader.
+    pub(super) fn reclaim(&self, writer: &mut Writer) -> Unlinked {
         if writer.ended.len() > WAITING_MAX {
             self.pins.expire(self.clock.load(Ordering::Relaxed));
         }
@@ -28,12 +28,14 @@ impl Namespace {
         if waits != self.waiting.load(Ordering::Relaxed) {
             self.waiting.store(waits, Ordering::Release);
         }
+        std::mem::take(&mut writer.unlinked)
     }
 
     /// Takes back everything that can be, also by a second step.
-    pub(crate) fn reclaim_all(&self, writer: &mut Writer) {
-        self.reclaim(writer);
-        self.reclaim(writer);
+    pub(super) fn reclaim_all(&self, writer: &mut Writer) -> Unlinked {
+        let mut unlinked = self.reclaim(writer);
+        unlinked.append(&mut self.reclaim(writer));
+        unlinked
     }
 
     /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who does it.
@@ -43,7 +45,9 @@ impl Namespace {
         if self.waiting.load(Ordering::Acquire)
             && let Some(mut writer) = self.writer.try_lock()
         {
-            self.reclaim_all(&mut writer);
+            let unlinked = self.reclaim_all(&mut writer);
+            drop(writer);
+            drop(unlinked);
         }
     }
 
@@ -61,6 +65,7 @@ impl Namespace {
             self.unlink(writer, &version);
             let settled_by = self.clock.load(Ordering::Relaxed) + 1;
             writer.settling.push_back((settled_by, version.slot));
+            writer.unlinked.push(version);
             unlinked = true;
         }
         unlinked
