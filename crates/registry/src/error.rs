@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use foundation_types::{Code, Error, Pid};
 
+use crate::label::LabelError;
 use crate::name::Name;
+use crate::revision::Revision;
 
 /// Why a process was not registered. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +105,24 @@ pub enum UpdateError {
         /// Who has it.
         owner: Pid,
     },
+    /// It was changed since the caller looked.
+    #[error("{name} was changed: revision {stands} stands, not {expected}; look it up again")]
+    Conflict {
+        /// The name.
+        name: Name,
+        /// The revision that the caller knows.
+        expected: Revision,
+        /// The one that stands.
+        stands: Revision,
+    },
+    /// The new owner cannot have the name.
+    #[error("{name} was not handed over")]
+    Refused {
+        /// The name.
+        name: Name,
+        /// Why.
+        source: RegisterError,
+    },
 }
 
 impl UpdateError {
@@ -110,7 +130,8 @@ impl UpdateError {
     pub fn code(&self) -> Code {
         match self {
             Self::NotRegistered { .. } => Code::DataNotFound,
-            Self::NotOwner { .. } => Code::BusinessRuleViolation,
+            Self::NotOwner { .. } | Self::Conflict { .. } => Code::BusinessRuleViolation,
+            Self::Refused { source, .. } => source.code(),
         }
     }
 }
@@ -118,5 +139,102 @@ impl UpdateError {
 impl From<UpdateError> for Error {
     fn from(error: UpdateError) -> Self {
         Self::new(error.code(), "a registration was not changed").caused_by(error)
+    }
+}
+
+/// Why a batch was not registered. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// It has nothing in it.
+    #[error("the batch is empty")]
+    Empty,
+    /// It has too many names.
+    #[error("the batch has {len} names, at most {len_max} are registered in one step: split it")]
+    TooLarge {
+        /// Names in the batch.
+        len: usize,
+        /// The greatest number.
+        len_max: usize,
+    },
+    /// A name is of another namespace than the first one.
+    #[error(
+        "entry {index} of the batch is of another namespace than the first one: make a batch for each"
+    )]
+    OtherNamespace {
+        /// Its place in the batch, from 0.
+        index: usize,
+    },
+    /// A name stands in the batch for the second time.
+    #[error("the name of entry {index} of the batch stands in it twice")]
+    Twice {
+        /// The place of the second one, from 0.
+        index: usize,
+    },
+    /// One registration was refused, and so none was made.
+    #[error("entry {index} of the batch was refused")]
+    Refused {
+        /// Its place in the batch, from 0.
+        index: usize,
+        /// Why.
+        source: RegisterError,
+    },
+}
+
+impl BatchError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused { source, .. } => source.code(),
+            Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::Empty | Self::OtherNamespace { .. } | Self::Twice { .. } => {
+                Code::ConstraintViolation
+            }
+        }
+    }
+}
+
+impl From<BatchError> for Error {
+    fn from(error: BatchError) -> Self {
+        Self::new(error.code(), "a batch was not registered").caused_by(error)
+    }
+}
+
+/// Why a namespace is not watched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The text is no namespace.
+    #[error("no namespace to watch")]
+    Label(#[source] LabelError),
+    /// The namespace is new and there are as many as there may be.
+    #[error("there are {limit} namespaces, the most there may be")]
+    TooManyNamespaces {
+        /// [`Limits::namespaces_max`](crate::Limits).
+        limit: usize,
+    },
+    /// As many watch it as may.
+    #[error("namespace {namespace} already has {limit} watches, the most it may have")]
+    TooManyWatches {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// [`Limits::watches_per_namespace_max`](crate::Limits).
+        limit: usize,
+    },
+}
+
+impl WatchError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Label(_) => Code::ConstraintViolation,
+            Self::TooManyNamespaces { .. } | Self::TooManyWatches { .. } => Code::ResourceExhausted,
+        }
+    }
+}
+
+impl From<WatchError> for Error {
+    fn from(error: WatchError) -> Self {
+        Self::new(error.code(), "a namespace is not watched").caused_by(error)
     }
 }

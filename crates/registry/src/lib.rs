@@ -61,6 +61,7 @@
 
 #![forbid(unsafe_code)]
 
+mod change;
 mod label;
 mod metadata;
 mod name;
@@ -75,6 +76,7 @@ mod namespaces;
 mod owner;
 
 mod pick;
+mod watch;
 
 mod error;
 pub mod invariants;
@@ -83,7 +85,8 @@ pub mod invariants;
 #[doc(hidden)]
 pub mod model;
 
-pub use error::{RegisterError, UpdateError};
+pub use change::NewEntry;
+pub use error::{BatchError, RegisterError, UpdateError, WatchError};
 pub use label::{LabelError, LabelFault, LabelKind};
 pub use metadata::{Entry, Health, Metadata, MetadataError};
 pub use name::Name;
@@ -91,3 +94,4 @@ pub use namespace::Registration;
 pub use pick::Strategy;
 pub use registry::{Counts, Limits, Registry};
 pub use revision::Revision;
+pub use watch::{Lagged, Snapshot, Watch, WatchChange, WatchEvent};

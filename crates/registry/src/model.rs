@@ -14,11 +14,11 @@ use foundation_types::{Instant, NodeId, Pid};
 use crate::hash::Seed;
 use crate::metadata::{Entry, Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Attribute, Candidates, Key, Namespace, Reading};
+use crate::namespace::{Attribute, Candidates, Cause, Key, Namespace, Reading, Version};
 
 /// A namespace with one entry, `a`, which is healthy and can `x`.
 fn with_one_entry() -> Arc<Namespace> {
-    let namespace = Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1)));
+    let namespace = Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1), 16));
     register(&namespace, "a");
     namespace
 }
@@ -31,22 +31,22 @@ fn register(namespace: &Namespace, id: &str) {
     let hash = namespace.key(id).hash;
     let mut commit = namespace.begin();
     commit.insert(hash, Entry { name, pid, metadata, registered_at, updated_at });
-    commit.publish();
+    drop(commit.publish());
 }
 
 fn unregister(namespace: &Namespace, id: &str) {
     let mut commit = namespace.begin();
     let found = commit.find(namespace.key(id)).expect("it is registered");
-    commit.remove(&found);
-    commit.publish();
+    commit.remove(&found, Cause::Unregistered);
+    drop(commit.publish());
 }
 
 fn set_health(namespace: &Namespace, id: &str, health: Health) {
     let mut commit = namespace.begin();
     let found = commit.find(namespace.key(id)).expect("it is registered");
     let metadata = found.entry.metadata.clone().with_health(health);
-    commit.update(&found, Entry { metadata, ..found.entry.clone() });
-    commit.publish();
+    commit.update(&found, Entry { metadata, ..found.entry.clone() }, Cause::Updated);
+    drop(commit.publish());
 }
 
 fn looked_up(namespace: &Namespace, key: Key<'_>) -> Option<String> {
@@ -58,13 +58,13 @@ fn of_health(reading: &Reading<'_>, health: Health) -> (usize, usize) {
     let candidates = reading.carriers(Attribute::Health, health.as_str());
     let versions = reading.versions(&candidates);
     let asked = versions.filter(|version| version.entry.metadata.health() == health).count();
-    let is = |version: &crate::namespace::Version| version.entry.metadata.health() == health;
+    let is = |version: &Version| version.entry.metadata.health() == health;
     (asked, reading.count(&candidates, true, is))
 }
 
 /// Who has `x` and is there at all; both as of one revision.
 fn all_ids(reading: &Reading<'_>) -> (Vec<String>, Vec<String>, usize) {
-    let id = |version: Arc<crate::namespace::Version>| version.entry.name.local_id().to_owned();
+    let id = |version: Arc<Version>| version.entry.name.local_id().to_owned();
     let able = reading.carriers(Attribute::Capability, "x");
     let counted = reading.count(&able, true, |version| version.entry.metadata.has("x"));
     (

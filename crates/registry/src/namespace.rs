@@ -38,6 +38,7 @@ mod members;
 mod pins;
 mod reading;
 mod reclaim;
+mod ring;
 mod term;
 mod version;
 
@@ -58,13 +59,15 @@ use cells::{Cells, Load};
 use chunks::Chunks;
 use members::WORDS;
 use pins::Pins;
+use ring::Ring;
 use term::{Term, TermBook, Terms};
 use version::Slot;
 
 pub(crate) use version::Version;
 
-pub(crate) use commit::NotOwner;
+pub(crate) use commit::{Commit, NotOwner, Published};
 pub(crate) use reading::{Candidates, Reading};
+pub(crate) use ring::{Cause, Change, Found};
 pub(crate) use term::{Attribute, TermKey};
 pub use version::Registration;
 
@@ -89,6 +92,9 @@ pub(crate) struct Namespace {
     pins: Pins,
     /// Something waits for readers to go.
     waiting: AtomicBool,
+    ring: Ring,
+    /// Changes kept for those who watch.
+    changes_max: usize,
     writer: Mutex<Writer>,
 }
 
@@ -132,6 +138,7 @@ pub(crate) struct Sizes {
     pub(crate) entries: usize,
     pub(crate) index_rows: usize,
     pub(crate) waiting: usize,
+    pub(crate) watches: usize,
 }
 
 /// What the writer knows of a slot.
@@ -144,7 +151,7 @@ struct Noted {
 }
 
 impl Namespace {
-    pub(crate) fn new(label: Arc<str>, seed: Seed) -> Self {
+    pub(crate) fn new(label: Arc<str>, seed: Seed, changes_max: usize) -> Self {
         Self {
             label,
             seed,
@@ -155,6 +162,8 @@ impl Namespace {
             terms: Terms::new(),
             pins: Pins::new(),
             waiting: AtomicBool::new(false),
+            ring: Ring::new(),
+            changes_max,
             writer: Mutex::new(Writer {
                 ids: Load::default(),
                 terms: TermBook::default(),
@@ -180,6 +189,23 @@ impl Namespace {
 
     pub(crate) fn revision(&self) -> u64 {
         self.clock.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Adds a watcher of every change after the revision that is read; see [`Ring::enter`].
+    pub(crate) fn enter_watch(&self, watchers_max: usize) -> Option<(u64, u64, Reading<'_>)> {
+        let writer = self.writer.lock();
+        let (watcher, next) = self.ring.enter(watchers_max)?;
+        Some((watcher, next, self.read_newest(writer)))
+    }
+
+    /// The number of the first change after the revision that is read.
+    pub(crate) fn resume_watch(&self) -> (u64, Reading<'_>) {
+        let writer = self.writer.lock();
+        (self.ring.next(), self.read_newest(writer))
     }
 
     /// Holds up the writers, for the audit.
@@ -236,6 +262,7 @@ impl Namespace {
             entries: writer.entries,
             index_rows: writer.terms.all().map(members).sum(),
             waiting: writer.ended.len() + writer.settling.len(),
+            watches: self.ring.watchers(),
         }
     }
 

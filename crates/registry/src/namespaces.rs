@@ -6,9 +6,7 @@ use std::sync::Arc;
 use foundation_env::fault;
 use foundation_env::sync::{AtomicArc, Loaded, Mutex};
 
-use crate::error::RegisterError;
 use crate::hash::Seed;
-use crate::name::Name;
 use crate::namespace::Namespace;
 
 type ByLabel = BTreeMap<Arc<str>, Arc<Namespace>>;
@@ -17,45 +15,47 @@ type ByLabel = BTreeMap<Arc<str>, Arc<Namespace>>;
 /// takes no lock.
 pub(crate) struct Namespaces {
     seed: Seed,
+    len_max: usize,
+    changes_max: usize,
     by_label: AtomicArc<ByLabel>,
     /// Held by whoever copies.
     writer: Mutex<()>,
 }
 
+/// There are as many namespaces as there may be.
+pub(crate) struct TooManyNamespaces(pub(crate) usize);
+
 /// The list at one moment.
 pub(crate) struct List(Loaded<ByLabel>);
 
 impl Namespaces {
-    pub(crate) fn new(seed: Seed) -> Self {
-        Self { seed, by_label: AtomicArc::default(), writer: Mutex::new(()) }
+    pub(crate) fn new(seed: Seed, len_max: usize, changes_max: usize) -> Self {
+        let (by_label, writer) = (AtomicArc::default(), Mutex::new(()));
+        Self { seed, len_max, changes_max, by_label, writer }
     }
 
     pub(crate) fn list(&self) -> List {
         List(self.by_label.load())
     }
 
-    /// Returns the namespace of a name, which is new if there are fewer than `limit`.
-    pub(crate) fn get_or_new(
-        &self,
-        name: &Name,
-        limit: usize,
-    ) -> Result<Arc<Namespace>, RegisterError> {
-        if let Some(namespace) = self.list().get(name.namespace()) {
+    /// Returns the namespace with a label, which is new if there are fewer than there may be.
+    pub(crate) fn get_or_new(&self, label: &Arc<str>) -> Result<Arc<Namespace>, TooManyNamespaces> {
+        if let Some(namespace) = self.list().get(label) {
             return Ok(Arc::clone(namespace));
         }
         let writer = self.writer.lock();
         let list = self.list();
         // Somebody else may have been faster.
-        if let Some(namespace) = list.get(name.namespace()) {
+        if let Some(namespace) = list.get(label) {
             return Ok(Arc::clone(namespace));
         }
         let mut by_label = list.0.as_ref().map(|list| ByLabel::clone(list)).unwrap_or_default();
-        let label = Arc::clone(name.shared_namespace());
-        if by_label.len() >= limit {
-            return Err(RegisterError::TooManyNamespaces { namespace: label, limit });
+        if by_label.len() >= self.len_max {
+            return Err(TooManyNamespaces(self.len_max));
         }
-        let namespace = Arc::new(Namespace::new(Arc::clone(&label), self.seed.clone()));
-        by_label.insert(label, Arc::clone(&namespace));
+        let namespace = Namespace::new(Arc::clone(label), self.seed.clone(), self.changes_max);
+        let namespace = Arc::new(namespace);
+        by_label.insert(Arc::clone(label), Arc::clone(&namespace));
         drop(self.by_label.swap(Some(Arc::new(by_label))));
         drop(writer);
         Ok(namespace)

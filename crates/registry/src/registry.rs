@@ -42,13 +42,12 @@ use std::sync::{Arc, Weak};
 
 use foundation_env::fault;
 use foundation_process::{HookError, System};
-use foundation_types::{HookId, Pid};
+use foundation_types::{ExitReason, HookId, Pid};
 
-use crate::error::{RegisterError, UpdateError};
+use crate::error::RegisterError;
 use crate::hash::Seed;
-use crate::metadata::{Entry, Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Key, NotOwner};
+use crate::namespace::{Cause, Namespace, Published};
 use crate::namespaces::Namespaces;
 use crate::owner::{Owned, OwnerRow, Owners, Refused};
 use crate::revision::Revision;
@@ -63,6 +62,11 @@ pub struct Limits {
     pub namespaces_max: usize,
     /// Names of one process; 64 by default, so that a death is short.
     pub names_per_process_max: usize,
+    /// Watches of one namespace; 1,024 by default.
+    pub watches_per_namespace_max: usize,
+    /// Changes that are kept for those who watch a namespace; 8,192 by default. A watch that is further behind
+    /// has [`Lagged`](crate::Lagged).
+    pub watch_changes_max: usize,
 }
 
 impl Default for Limits {
@@ -71,6 +75,8 @@ impl Default for Limits {
             entries_per_namespace_max: 1 << 17,
             namespaces_max: 1 << 10,
             names_per_process_max: 64,
+            watches_per_namespace_max: 1 << 10,
+            watch_changes_max: 1 << 13,
         }
     }
 }
@@ -87,6 +93,8 @@ pub struct Counts {
     pub index_rows: usize,
     /// Versions and slots that wait for readers before they are taken back.
     pub waiting: usize,
+    /// Watches that have not been dropped.
+    pub watches: usize,
     /// Processes that have a name.
     pub owners: usize,
 }
@@ -115,118 +123,9 @@ impl Registry {
     /// Creates a registry with limits of its own.
     pub fn with_limits(system: System, limits: Limits) -> Self {
         let seed = Seed::new(system.env().random_u64());
-        let (owners, namespaces) = (Owners::new(&seed), Namespaces::new(seed));
+        let owners = Owners::new(&seed);
+        let namespaces = Namespaces::new(seed, limits.namespaces_max, limits.watch_changes_max);
         Self { shared: Arc::new(Shared { system, limits, namespaces, owners }) }
-    }
-
-    /// Registers a process under a name, until it dies or is unregistered. Never overwrites.
-    ///
-    /// A process may have several names; each has metadata of its own. Returns the revision of the namespace
-    /// at which the name is there.
-    ///
-    /// # Errors
-    ///
-    /// `AlreadyRegistered` names the owner, which may be the process itself; `NoProcess` when the
-    /// process is dying or dead; the others when a bound is reached. Nothing is registered then; a
-    /// namespace that is new counts as used all the same.
-    pub fn register(
-        &self,
-        pid: Pid,
-        name: Name,
-        metadata: Metadata,
-    ) -> Result<Revision, RegisterError> {
-        let shared = &self.shared;
-        let limits = &shared.limits;
-        let namespace = shared.namespaces.get_or_new(&name, limits.namespaces_max)?;
-        let now = shared.system.env().now();
-        let entry = Entry { name, pid, metadata, registered_at: now, updated_at: now };
-        let hash = namespace.key(entry.name.local_id()).hash;
-        let mut commit = namespace.begin();
-        let found = commit.find(Key { id: entry.name.local_id(), hash });
-        if let Some(found) = found
-            && !fault::planted("registry_overwrites")
-        {
-            let (name, owner) = (entry.name, found.entry.pid);
-            return Err(RegisterError::AlreadyRegistered { name, owner });
-        }
-        let limit = limits.entries_per_namespace_max;
-        if commit.writer().entries() >= limit {
-            let namespace = Arc::clone(entry.name.shared_namespace());
-            return Err(RegisterError::RegistryFull { namespace, limit });
-        }
-        let slot = commit.next_slot();
-        if !fault::planted("registry_hook_outside_lock") {
-            shared.claim(pid, &entry.name, Owned { namespace: Arc::clone(&namespace), slot })?;
-            commit.insert(hash, entry);
-            return Ok(commit.publish());
-        }
-        let name = entry.name.clone();
-        commit.insert(hash, entry);
-        let revision = commit.publish();
-        shared.claim(pid, &name, Owned { namespace: Arc::clone(&namespace), slot })?;
-        Ok(revision)
-    }
-
-    /// Frees a name if `pid` has it. Naming the owner keeps a late call from taking the name of a
-    /// successor. Returns the revision at which the name is free.
-    ///
-    /// # Errors
-    ///
-    /// See [`UpdateError`].
-    pub fn unregister(&self, name: &Name, pid: Pid) -> Result<Revision, UpdateError> {
-        let shared = &self.shared;
-        let list = shared.namespaces.list();
-        let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
-        let key = namespace.key(name.local_id());
-        let mut commit = namespace.begin();
-        let found = commit.find_owned(key, pid);
-        let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
-        commit.remove(&found);
-        if !fault::planted("registry_owner_row_left") {
-            shared.owners.release(pid, namespace, found.slot, |hook| {
-                // False when the process is dying and has taken the hook: it will find no name.
-                shared.system.remove_exit_hook(pid, hook);
-            });
-        }
-        Ok(commit.publish())
-    }
-
-    /// As [`Registry::unregister`], for names that may be gone already: tells whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// `NotOwner` when another process has the name.
-    pub fn unregister_if_present(&self, name: &Name, pid: Pid) -> Result<bool, UpdateError> {
-        match self.unregister(name, pid) {
-            Ok(_) => Ok(true),
-            Err(UpdateError::NotRegistered { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Sets the health of a name that `pid` has. Returns the revision at which it has it; setting what is
-    /// set changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// See [`UpdateError`].
-    pub fn set_health(
-        &self,
-        name: &Name,
-        pid: Pid,
-        health: Health,
-    ) -> Result<Revision, UpdateError> {
-        let now = self.shared.system.env().now();
-        let list = self.shared.namespaces.list();
-        let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
-        let key = namespace.key(name.local_id());
-        let mut commit = namespace.begin();
-        let found = commit.find_owned(key, pid);
-        let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
-        let metadata = found.entry.metadata.clone().with_health(health);
-        let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
-        commit.update(&found, entry);
-        Ok(commit.publish())
     }
 
     /// Returns the names of a process in order.
@@ -243,12 +142,13 @@ impl Registry {
             counts.entries += sizes.entries;
             counts.index_rows += sizes.index_rows;
             counts.waiting += sizes.waiting;
+            counts.watches += sizes.watches;
         }
         counts.owners = self.shared.owners.len();
         counts
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 }
@@ -266,8 +166,34 @@ impl Shared {
         &self.owners
     }
 
-    /// Enters the owner row; the caller holds the namespace's lock.
-    fn claim(self: &Arc<Self>, pid: Pid, name: &Name, owned: Owned) -> Result<(), RegisterError> {
+    /// Wakes whoever watches, whose wakers are strangers' code.
+    pub(crate) fn finish(&self, published: Published) -> Revision {
+        for waker in published.wakers {
+            self.system.contain(|| waker.wake());
+        }
+        published.revision
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Takes a slot out of the row of an owner, with its hook if it has no other; the caller has the writer's
+    /// turn.
+    pub(crate) fn release(&self, pid: Pid, namespace: &Arc<Namespace>, slot: u32) {
+        self.owners.release(pid, namespace, slot, |hook| {
+            // False when the process is dying and has taken the hook: it will find no name.
+            self.system.remove_exit_hook(pid, hook);
+        });
+    }
+
+    /// Enters the owner row; the caller has the writer's turn.
+    pub(crate) fn claim(
+        self: &Arc<Self>,
+        pid: Pid,
+        name: &Name,
+        owned: Owned,
+    ) -> Result<(), RegisterError> {
         let limit = self.limits.names_per_process_max;
         let claimed = self.owners.claim(pid, owned, limit, |row| self.add_hook(row));
         claimed.map_err(|refused| match refused {
@@ -284,27 +210,27 @@ impl Shared {
     fn add_hook(self: &Arc<Self>, row: Arc<OwnerRow>) -> Result<HookId, HookError> {
         // Weak, or processes would keep the registry and the registry, through its system, them.
         let shared = Arc::downgrade(self);
-        self.system.add_exit_hook(row.pid, move |_| {
+        self.system.add_exit_hook(row.pid, move |exited| {
             if fault::planted("registry_freed_after_down") {
                 retire_later(&shared, row);
             } else if let Some(shared) = shared.upgrade() {
-                shared.retire(&row);
+                shared.retire(&row, &exited.reason);
             }
         })
     }
 
     /// Frees all names of a dying process, those of a namespace at one revision; see the module text.
-    fn retire(&self, row: &Arc<OwnerRow>) {
+    fn retire(&self, row: &Arc<OwnerRow>, reason: &ExitReason) {
         while let Some(Owned { namespace, slot }) = row.leave() {
             namespace.touch(slot);
             let mut commit = namespace.begin();
             for slot in row.take(&namespace) {
                 // An entry of another owner is left alone; it cannot be there while the row is ours.
                 if let Some(found) = commit.owned_in(slot, row.pid) {
-                    commit.remove(&found);
+                    commit.remove(&found, Cause::Died(reason.clone()));
                 }
             }
-            commit.publish();
+            self.finish(commit.publish());
         }
         drop(self.owners.forget(row));
     }
@@ -323,16 +249,7 @@ pub(crate) fn names_of(row: &OwnerRow) -> Vec<Name> {
 fn retire_later(shared: &Weak<Shared>, row: Arc<OwnerRow>) {
     if let Some(shared) = shared.upgrade() {
         let env = shared.system.env().clone();
-        env.spawn(async move { shared.retire(&row) });
-    }
-}
-
-/// Why `name` was not changed: nobody has it, or `owner` does.
-fn not_owned(name: &Name, owner: Option<Pid>) -> UpdateError {
-    let name = name.clone();
-    match owner {
-        None => UpdateError::NotRegistered { name },
-        Some(owner) => UpdateError::NotOwner { name, owner },
+        env.spawn(async move { shared.retire(&row, &ExitReason::Killed) });
     }
 }
 

@@ -5,4 +5,5 @@
 mod deaths;
 mod lookups;
 mod model;
+mod watches;
 mod world;

@@ -1,12 +1,15 @@
 //! Changing a namespace: everything a commit holds becomes visible at one revision.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use foundation_env::fault;
 use foundation_env::sync::MutexGuard;
 use foundation_env::sync::atomic::Ordering;
 use foundation_types::Pid;
+use smallvec::SmallVec;
 
+use super::ring::{Cause, Change};
 use super::version::{Standing, TermNumbers, Version};
 use super::{Attribute, Key, Namespace, Noted, Writer};
 use crate::metadata::Entry;
@@ -19,6 +22,15 @@ pub(crate) struct Commit<'a> {
     writer: MutexGuard<'a, Writer>,
     revision: u64,
     changed: bool,
+    /// For those who watch; none if nobody does.
+    changes: SmallVec<[Change; 1]>,
+}
+
+/// What is left to do after a commit.
+#[must_use = "whoever watches is to be woken"]
+pub(crate) struct Published {
+    pub(crate) revision: Revision,
+    pub(crate) wakers: Vec<Waker>,
 }
 
 /// A change was meant for another owner: this one has the name, or nobody.
@@ -28,7 +40,7 @@ impl Namespace {
     pub(crate) fn begin(&self) -> Commit<'_> {
         let writer = self.writer.lock();
         let revision = self.clock.load(Ordering::Relaxed) + 1;
-        Commit { namespace: self, writer, revision, changed: false }
+        Commit { namespace: self, writer, revision, changed: false, changes: SmallVec::new() }
     }
 }
 
@@ -59,39 +71,50 @@ impl Commit<'_> {
         (newest.stands() && newest.entry.pid == pid).then(|| Arc::clone(newest))
     }
 
-    /// The slot that [`Commit::insert`] will use next.
-    pub(crate) fn next_slot(&self) -> u32 {
-        self.writer.free.last().copied().unwrap_or_else(|| self.writer.slots())
+    /// The slots that the next calls of [`Commit::insert`] will use.
+    pub(crate) fn next_slots(&self) -> impl Iterator<Item = u32> {
+        let free = self.writer.free.iter().rev().copied();
+        free.chain(self.writer.slots()..u32::MAX)
     }
 
-    /// Enters a name that nobody has.
-    pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
-        let slot = self.next_slot();
-        if self.writer.free.pop().is_none() {
+    /// Enters a name that nobody has, and returns its slot.
+    pub(crate) fn insert(&mut self, hash: u64, entry: Entry) -> u32 {
+        let slot = self.writer.free.pop().unwrap_or_else(|| {
             self.writer.slots.push(Noted::default());
-        }
+            self.writer.slots() - 1
+        });
         self.writer.entries += 1;
-        self.link(slot, hash, entry);
+        let after = self.link(slot, hash, entry);
         let namespace = self.namespace;
         namespace.ids.insert(&mut self.writer.ids, hash, slot);
+        self.note(None, Some(after), Cause::Registered);
+        slot
     }
 
     /// Puts another entry in the place of one that stands.
-    pub(crate) fn update(&mut self, old: &Arc<Version>, entry: Entry) {
-        self.link(old.slot, old.hash, entry);
+    pub(crate) fn update(&mut self, old: &Arc<Version>, entry: Entry, cause: Cause) {
+        let after = self.link(old.slot, old.hash, entry);
+        self.note(Some(old), Some(after), cause);
     }
 
     /// Frees a name.
-    pub(crate) fn remove(&mut self, old: &Arc<Version>) {
+    pub(crate) fn remove(&mut self, old: &Arc<Version>, cause: Cause) {
         self.namespace.mark(old.slot, |block| &block.dirty, true);
         self.end(old);
         self.writer.entries -= 1;
         self.changed = true;
+        self.note(Some(old), None, cause);
     }
 
-    fn link(&mut self, slot: u32, hash: u64, entry: Entry) {
+    fn note(&mut self, before: Option<&Arc<Version>>, after: Option<Arc<Version>>, cause: Cause) {
+        if self.namespace.ring.is_watched() {
+            let (revision, before) = (self.revision, before.cloned());
+            self.changes.push(Change { revision, before, after, cause });
+        }
+    }
+
+    fn link(&mut self, slot: u32, hash: u64, entry: Entry) -> Arc<Version> {
         let (namespace, begin) = (self.namespace, self.revision);
-        let Some(place) = namespace.slots.grow(slot) else { return };
         if fault::planted("registry_published_early") {
             namespace.clock.store(begin, Ordering::Release);
         }
@@ -106,10 +129,12 @@ impl Commit<'_> {
         if let Some(noted) = self.writer.slots.get_mut(slot as usize) {
             noted.newest = Some(Arc::clone(&version));
         }
-        drop(place.swap(Some(version)));
+        let place = namespace.slots.grow(slot);
+        drop(place.map(|place| place.swap(Some(Arc::clone(&version)))));
         self.writer.pend(slot);
         self.writer.settling.push_back((begin, slot));
         self.changed = true;
+        version
     }
 
     fn end(&mut self, old: &Arc<Version>) {
@@ -133,16 +158,22 @@ impl Commit<'_> {
         terms
     }
 
-    /// Makes the changes visible, all at once, and returns the revision; then reclaims what it can.
-    pub(crate) fn publish(mut self) -> Revision {
+    /// Makes the changes visible, all at once; then reclaims what it can.
+    pub(crate) fn publish(mut self) -> Published {
         if !self.changed {
-            return Revision::new(self.revision - 1);
+            return Published { revision: Revision::new(self.revision - 1), wakers: Vec::new() };
         }
-        self.namespace.clock.store(self.revision, Ordering::Release);
-        let unlinked = self.namespace.reclaim(&mut self.writer);
+        let namespace = self.namespace;
+        namespace.clock.store(self.revision, Ordering::Release);
+        let wakers = if self.changes.is_empty() {
+            Vec::new()
+        } else {
+            namespace.ring.push(self.changes.drain(..), namespace.changes_max)
+        };
+        let unlinked = namespace.reclaim(&mut self.writer);
         let Self { writer, revision, .. } = self;
         drop(writer);
         drop(unlinked);
-        Revision::new(revision)
+        Published { revision: Revision::new(revision), wakers }
     }
 }

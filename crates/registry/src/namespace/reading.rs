@@ -38,11 +38,20 @@ pub(crate) enum Candidates {
 
 impl Namespace {
     pub(crate) fn read(&self) -> Reading<'_> {
-        let (revision, hold) = if let Some(pin) = self.pins.pin(&self.clock) {
-            (pin.revision, Hold::Pin(pin))
-        } else {
-            let lock = self.writer.lock();
-            (self.clock.load(Ordering::Relaxed), Hold::Lock(lock))
+        match self.pins.pin(&self.clock) {
+            Some(pin) => {
+                let revision = pin.revision;
+                Reading { namespace: self, revision, hold: Some(Hold::Pin(pin)) }
+            }
+            None => self.read_newest(self.writer.lock()),
+        }
+    }
+
+    /// Reads the newest revision, for somebody who has held up the writer so far.
+    pub(super) fn read_newest<'a>(&'a self, writer: MutexGuard<'a, Writer>) -> Reading<'a> {
+        let (revision, hold) = match self.pins.pin(&self.clock) {
+            Some(pin) => (pin.revision, Hold::Pin(pin)),
+            None => (self.clock.load(Ordering::Relaxed), Hold::Lock(writer)),
         };
         Reading { namespace: self, revision, hold: Some(hold) }
     }

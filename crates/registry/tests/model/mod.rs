@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use foundation_process::Address;
-use foundation_registry::{Health, Metadata, Name, RegisterError, Strategy, invariants};
+use foundation_registry::{
+    Health, Metadata, Name, NewEntry, RegisterError, Registration, Revision, Strategy, Watch,
+    WatchChange, invariants,
+};
 use foundation_testkit::{Swarm, Weights, sim_seeds, wait_for};
 use foundation_types::Pid;
 
@@ -22,16 +26,24 @@ const STRATEGIES: [Strategy; 3] = [Strategy::RoundRobin, Strategy::LeastLoaded, 
 enum Operation {
     Spawn,
     Register,
+    RegisterAll,
+    Replace,
+    HandOver,
     Unregister,
+    Update,
     SetHealth,
     End,
     Look,
 }
 
-const OPERATIONS: [Operation; 6] = [
+const OPERATIONS: [Operation; 10] = [
     Operation::Spawn,
     Operation::Register,
+    Operation::RegisterAll,
+    Operation::Replace,
+    Operation::HandOver,
     Operation::Unregister,
+    Operation::Update,
     Operation::SetHealth,
     Operation::End,
     Operation::Look,
@@ -112,6 +124,81 @@ impl Model {
         here.map(|(_, found)| found.clone()).collect()
     }
 
+    /// A process that lives or has died; the first one if there is no other.
+    fn anybody(&self, draw: &mut Draw) -> Pid {
+        let dead = draw.swarm.chance(0.2).then(|| draw.swarm.choose(&self.dead).copied()).flatten();
+        let living = draw.worker(&self.living).map(|worker| worker.pid());
+        dead.or(living).or(self.dead.first().copied()).expect("some process was spawned")
+    }
+
+    fn replace(&mut self, world: &World, draw: &mut Draw) {
+        let (name, metadata) = (draw.name(), draw.metadata());
+        let pid = self.anybody(draw);
+        let before = world.registry.lookup(&name);
+        let done = world.registry.replace(pid, name.clone(), metadata.clone());
+        assert_eq!(done.is_ok(), !self.dead.contains(&pid));
+        if let Ok((_, replaced)) = done {
+            assert_eq!(replaced, before);
+            self.entries.insert(name, (pid, metadata));
+        }
+    }
+
+    fn hand_over(&mut self, world: &World, draw: &mut Draw) {
+        let (name, from, to) = (draw.name(), self.anybody(draw), self.anybody(draw));
+        let can = self.owns(from, &name) && !self.dead.contains(&to);
+        assert_eq!(world.registry.hand_over(&name, from, to).is_ok(), can);
+        if let Some((owner, _)) = self.entries.get_mut(&name).filter(|_| can) {
+            *owner = to;
+        }
+    }
+
+    fn update(&mut self, world: &World, draw: &mut Draw) {
+        let (name, metadata) = (draw.name(), draw.metadata());
+        let Some(found) = world.registry.lookup(&name) else { return };
+        let stale = draw.swarm.chance(0.3);
+        if stale {
+            let health = if found.metadata.health() == Health::Healthy {
+                Health::Degraded
+            } else {
+                Health::Healthy
+            };
+            world.registry.set_health(&name, found.pid, health).expect("it is the owner's");
+            assert!(!found.is_current());
+            if let Some((_, metadata)) = self.entries.get_mut(&name) {
+                *metadata = metadata.clone().with_health(health);
+            }
+        }
+        let expected = found.revision();
+        let done = world.registry.update(&name, found.pid, expected, metadata.clone());
+        assert_eq!(done.is_ok(), !stale, "{done:?}");
+        if let Some((_, kept)) = self.entries.get_mut(&name).filter(|_| !stale) {
+            *kept = metadata;
+        }
+    }
+
+    /// Registers up to four names of one namespace, some of which may be refused, and so all.
+    fn register_all(&mut self, world: &World, draw: &mut Draw) {
+        let namespace = draw.of(&NAMESPACES);
+        let len = draw.swarm.range(1..=4);
+        let batch: Vec<_> = (0..len)
+            .map(|_| NewEntry {
+                pid: self.anybody(draw),
+                name: name(namespace, draw.of(&IDS)),
+                metadata: draw.metadata(),
+            })
+            .collect();
+        let names: BTreeSet<_> = batch.iter().map(|new| &new.name).collect();
+        let can = names.len() == batch.len()
+            && batch
+                .iter()
+                .all(|new| !self.entries.contains_key(&new.name) && !self.dead.contains(&new.pid));
+        let done = world.registry.register_all(batch.clone());
+        assert_eq!(done.is_ok(), can, "{done:?}");
+        if can {
+            self.entries.extend(batch.into_iter().map(|new| (new.name, (new.pid, new.metadata))));
+        }
+    }
+
     /// Compares everything that can be asked with what the model says.
     fn compare(&self, world: &World, draw: &mut Draw) {
         for (namespace, id) in NAMESPACES.iter().flat_map(|n| IDS.iter().map(move |id| (n, id))) {
@@ -154,6 +241,10 @@ impl Model {
                 let expected = self.register(pid, &name, &metadata);
                 assert_eq!(world.registry.register(pid, name, metadata).map(drop), expected);
             }
+            Operation::RegisterAll => self.register_all(world, draw),
+            Operation::Replace => self.replace(world, draw),
+            Operation::HandOver => self.hand_over(world, draw),
+            Operation::Update => self.update(world, draw),
             Operation::Unregister => {
                 let (name, worker) = (draw.name(), draw.worker(&self.living));
                 let Some(pid) = worker.map(|worker| worker.pid()) else { return };
@@ -188,19 +279,92 @@ impl Model {
     }
 }
 
+/// Somebody who knows of a namespace only what a watch tells: who has the capability `x`.
+struct Onlooker {
+    watch: Watch,
+    known: BTreeMap<Name, (Pid, Metadata)>,
+    revision: Revision,
+}
+
+impl Onlooker {
+    fn new(world: &World, namespace: &str) -> Self {
+        let (snapshot, watch) =
+            world.registry.watch(namespace, |entry| entry.metadata.has("x")).expect("a namespace");
+        assert_eq!(snapshot.registrations, []);
+        Self { watch, known: BTreeMap::new(), revision: snapshot.revision }
+    }
+
+    fn know(&mut self, found: &Registration) {
+        self.known.insert(found.name.clone(), (found.pid, found.metadata.clone()));
+    }
+
+    fn forget(&mut self, found: &Registration) {
+        let known = self.known.remove(&found.name);
+        assert_eq!(known, Some((found.pid, found.metadata.clone())), "what it was told before");
+    }
+
+    /// Reads what there is to read.
+    fn catch_up(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(event) = self.watch.poll_changed(&mut cx) {
+            let event = event.expect("the ring is long enough");
+            assert!(event.revision >= self.revision, "in order");
+            self.revision = event.revision;
+            match &event.change {
+                WatchChange::Registered(found) | WatchChange::NowMatches { after: found, .. } => {
+                    assert!(!self.known.contains_key(&found.name));
+                    self.know(found);
+                }
+                WatchChange::Updated { before, after } => {
+                    self.forget(before);
+                    self.know(after);
+                }
+                WatchChange::Replaced { before, after } => {
+                    if let Some(before) = before {
+                        self.forget(before);
+                    }
+                    if let Some(after) = after {
+                        self.know(after);
+                    }
+                }
+                WatchChange::Unregistered(before)
+                | WatchChange::NoLongerMatches { before, .. }
+                | WatchChange::Died { before, .. } => self.forget(before),
+                other => unreachable!("{other:?}"),
+            }
+        }
+    }
+
+    /// What it knows is what the model says.
+    fn compare(&mut self, model: &Model, namespace: &str) {
+        self.catch_up();
+        let matching = model
+            .entries
+            .iter()
+            .filter(|(name, (_, metadata))| name.namespace() == namespace && metadata.has("x"));
+        let expected: BTreeMap<_, _> =
+            matching.map(|(name, entry)| (name.clone(), entry.clone())).collect();
+        assert_eq!(self.known, expected);
+    }
+}
+
 /// Guarantee I2
 /// Guarantee I3
 /// Guarantee I5
+/// Guarantee N1
+/// Guarantee S3
 #[test]
 fn the_registry_equals_its_model() {
     sim_seeds(0..150, |env, seed| async move {
         let world = World::new(env);
+        let mut onlooker = Onlooker::new(&world, "agents");
         let mut draw = Draw::new(seed);
         let mut model =
             Model { living: (0..3).map(|_| world.worker()).collect(), ..Model::default() };
         for _ in 0..60 {
             model.step(&world, &mut draw).await;
             model.compare(&world, &mut draw);
+            onlooker.compare(&model, "agents");
         }
     });
 }

@@ -1,0 +1,399 @@
+//! Changing: registering, updating, handing over, unregistering.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use foundation_env::fault;
+use foundation_types::{Instant, Pid};
+
+use crate::error::{BatchError, RegisterError, UpdateError, WatchError};
+use crate::label::{LabelKind, checked};
+use crate::metadata::{Entry, Health, Metadata};
+use crate::name::Name;
+use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Version};
+use crate::owner::Owned;
+use crate::registry::Registry;
+use crate::revision::Revision;
+use crate::watch::{Snapshot, Watch};
+
+/// Names that may be registered in one step.
+const BATCH_MAX: usize = 1_024;
+/// Registrations of [`Registry::register_each`] between which other writers get their turn.
+const TURN: usize = 32;
+
+/// One registration of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEntry {
+    /// The process.
+    pub pid: Pid,
+    /// Its name.
+    pub name: Name,
+    /// What it can do.
+    pub metadata: Metadata,
+}
+
+impl Registry {
+    /// Registers a process under a name, until it dies or is unregistered. Never overwrites.
+    ///
+    /// A process may have several names; each has metadata of its own. Returns the revision of the namespace
+    /// at which the name is there.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyRegistered` names the owner, which may be the process itself; `NoProcess` when the
+    /// process is dying or dead; the others when a bound is reached. Nothing is registered then; a
+    /// namespace that is new counts as used all the same.
+    pub fn register(
+        &self,
+        pid: Pid,
+        name: Name,
+        metadata: Metadata,
+    ) -> Result<Revision, RegisterError> {
+        let namespace = self.namespace_of(&name)?;
+        let entry = entry(NewEntry { pid, name, metadata }, self.now());
+        let hash = namespace.key(entry.name.local_id()).hash;
+        let mut commit = namespace.begin();
+        refuse_taken(&commit, Key { id: entry.name.local_id(), hash }, &entry.name)?;
+        self.refuse_full(&mut commit, &namespace, 1)?;
+        let late = fault::planted("registry_hook_outside_lock").then(|| entry.name.clone());
+        if late.is_none() {
+            let slot = commit.next_slots().next().unwrap_or(u32::MAX);
+            self.claim(&entry, &namespace, slot)?;
+        }
+        let again = late.is_some().then(|| entry.clone());
+        let slot = commit.insert(hash, entry);
+        let revision = self.shared().finish(commit.publish());
+        if let Some(entry) = again {
+            self.claim(&entry, &namespace, slot)?;
+        }
+        Ok(revision)
+    }
+
+    /// Registers processes in one step: all of them or, if one is refused, none. All names are of one
+    /// namespace, and whoever sees one sees all.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`]: the first one that is refused, or what is wrong with the batch. At most 1,024 names.
+    pub fn register_all(&self, batch: Vec<NewEntry>) -> Result<Revision, BatchError> {
+        if batch.len() > BATCH_MAX {
+            return Err(BatchError::TooLarge { len: batch.len(), len_max: BATCH_MAX });
+        }
+        let Some(first) = batch.first() else { return Err(BatchError::Empty) };
+        let label = Arc::clone(first.name.shared_namespace());
+        if let Some(index) = batch.iter().position(|new| *new.name.namespace() != *label) {
+            return Err(BatchError::OtherNamespace { index });
+        }
+        let refused = |index| move |source| BatchError::Refused { index, source };
+        let namespace = self.namespace_of(&first.name).map_err(refused(0))?;
+        let now = self.now();
+        let entries: Vec<_> = batch.into_iter().map(|new| entry(new, now)).collect();
+        let mut commit = namespace.begin();
+        self.refuse_full(&mut commit, &namespace, entries.len()).map_err(refused(0))?;
+        let mut ids = BTreeSet::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let key = namespace.key(entry.name.local_id());
+            refuse_taken(&commit, key, &entry.name).map_err(refused(index))?;
+            if !ids.insert(entry.name.local_id()) {
+                return Err(BatchError::Twice { index });
+            }
+        }
+        let slots: Vec<_> = commit.next_slots().take(entries.len()).collect();
+        for (index, (entry, slot)) in entries.iter().zip(&slots).enumerate() {
+            if let Err(source) = self.claim(entry, &namespace, *slot) {
+                if !fault::planted("registry_batch_half_applied") {
+                    for (entry, slot) in entries.iter().zip(&slots).take(index) {
+                        self.shared().release(entry.pid, &namespace, *slot);
+                    }
+                }
+                return Err(BatchError::Refused { index, source });
+            }
+        }
+        for entry in entries {
+            let hash = namespace.key(entry.name.local_id()).hash;
+            commit.insert(hash, entry);
+        }
+        Ok(self.shared().finish(commit.publish()))
+    }
+
+    /// Registers processes one by one and tells of each what became of it. Other writers get their turn in
+    /// between.
+    pub fn register_each(
+        &self,
+        batch: impl IntoIterator<Item = NewEntry>,
+    ) -> Vec<Result<Revision, RegisterError>> {
+        let one = |(at, new): (usize, NewEntry)| {
+            if at % TURN == TURN - 1 {
+                std::thread::yield_now();
+            }
+            self.register(new.pid, new.name, new.metadata)
+        };
+        batch.into_iter().enumerate().map(one).collect()
+    }
+
+    /// Registers a process under a name, whoever has it; returns what stood there. The name is never free in
+    /// between. Whoever had it is not told: watch the name, or unregister it first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::register`], but for `AlreadyRegistered`.
+    pub fn replace(
+        &self,
+        pid: Pid,
+        name: Name,
+        metadata: Metadata,
+    ) -> Result<(Revision, Option<Registration>), RegisterError> {
+        let namespace = self.namespace_of(&name)?;
+        let entry = entry(NewEntry { pid, name, metadata }, self.now());
+        let key = namespace.key(entry.name.local_id());
+        let hash = key.hash;
+        let mut commit = namespace.begin();
+        let Some(found) = commit.find(key) else {
+            self.refuse_full(&mut commit, &namespace, 1)?;
+            let slot = commit.next_slots().next().unwrap_or(u32::MAX);
+            self.claim(&entry, &namespace, slot)?;
+            commit.insert(hash, entry);
+            return Ok((self.shared().finish(commit.publish()), None));
+        };
+        self.change_owner(&namespace, &found, &entry)?;
+        commit.update(&found, entry, Cause::Replaced);
+        let revision = self.shared().finish(commit.publish());
+        Ok((revision, Some(Registration::new(found))))
+    }
+
+    /// Gives a name of one process to another, with its metadata. The name is never free in between.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError`] when `from` does not have the name, or `to` cannot have it.
+    pub fn hand_over(&self, name: &Name, from: Pid, to: Pid) -> Result<Revision, UpdateError> {
+        let now = self.now();
+        self.change(name, from, |commit, namespace, found| {
+            let entry = Entry { pid: to, updated_at: now, ..found.entry.clone() };
+            let refused = |source| UpdateError::Refused { name: name.clone(), source };
+            self.change_owner(namespace, found, &entry).map_err(refused)?;
+            commit.update(found, entry, Cause::Replaced);
+            Ok(())
+        })
+    }
+
+    /// Frees a name if `pid` has it. Naming the owner keeps a late call from taking the name of a
+    /// successor. Returns the revision at which the name is free.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`].
+    pub fn unregister(&self, name: &Name, pid: Pid) -> Result<Revision, UpdateError> {
+        self.change(name, pid, |commit, namespace, found| {
+            commit.remove(found, Cause::Unregistered);
+            if !fault::planted("registry_owner_row_left") {
+                self.shared().release(pid, namespace, found.slot);
+            }
+            Ok(())
+        })
+    }
+
+    /// As [`Registry::unregister`], for names that may be gone already: tells whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// `NotOwner` when another process has the name.
+    pub fn unregister_if_present(&self, name: &Name, pid: Pid) -> Result<bool, UpdateError> {
+        match self.unregister(name, pid) {
+            Ok(_) => Ok(true),
+            Err(UpdateError::NotRegistered { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the metadata of a name that `pid` has, if nothing has changed it since `expected`, the revision of
+    /// the [`Registration`] it was made from.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` tells the revision that stands; look the name up again. Else see [`UpdateError`].
+    pub fn update(
+        &self,
+        name: &Name,
+        pid: Pid,
+        expected: Revision,
+        metadata: Metadata,
+    ) -> Result<Revision, UpdateError> {
+        let now = self.now();
+        self.change(name, pid, |commit, _, found| {
+            let stands = Registration::new(Arc::clone(found)).revision();
+            if stands != expected && !fault::planted("registry_update_unconditional") {
+                return Err(UpdateError::Conflict { name: name.clone(), expected, stands });
+            }
+            let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
+            commit.update(found, entry, Cause::Updated);
+            Ok(())
+        })
+    }
+
+    /// Sets the health of a name that `pid` has. Returns the revision at which it has it; setting what is
+    /// set changes nothing and returns the newest.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`].
+    pub fn set_health(
+        &self,
+        name: &Name,
+        pid: Pid,
+        health: Health,
+    ) -> Result<Revision, UpdateError> {
+        let now = self.now();
+        self.change(name, pid, |commit, _, found| {
+            if found.entry.metadata.health() != health {
+                let metadata = found.entry.metadata.clone().with_health(health);
+                let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
+                commit.update(found, entry, Cause::Updated);
+            }
+            Ok(())
+        })
+    }
+
+    /// Watches a namespace: returns what matches now, and a watch that tells of every change after that, also
+    /// of what matches no longer. `interest` is asked by whoever reads the watch.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError`]: the label is not acceptable, or a bound is reached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use foundation_process::{Context, Outcome, Process, System};
+    /// # use foundation_registry::{Metadata, Name, Registry, WatchChange};
+    /// # struct Worker;
+    /// # impl Process for Worker {
+    /// #     type Message = String;
+    /// #     async fn handle(&mut self, _: String, _: &mut Context<String>) -> Outcome { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let system = System::current();
+    /// # let registry = Registry::new(system.clone());
+    /// # let worker = system.spawn(Worker)?;
+    /// let (now, mut watch) = registry.watch("agents", |entry| entry.metadata.has("text.read"))?;
+    /// assert!(now.registrations.is_empty());
+    ///
+    /// let name = Name::new("agents", "reader-1")?;
+    /// registry.register(worker.pid(), name, Metadata::new(["text.read"])?)?;
+    /// system.kill(worker.pid());
+    ///
+    /// let event = watch.changed().await?;
+    /// assert!(matches!(event.change, WatchChange::Registered(_)));
+    /// let event = watch.changed().await?;
+    /// assert!(matches!(event.change, WatchChange::Died { .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(
+        &self,
+        namespace: &str,
+        interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
+    ) -> Result<(Snapshot, Watch), WatchError> {
+        let label = checked(LabelKind::Namespace, namespace).map_err(WatchError::Label)?;
+        let found = self.shared().namespaces().get_or_new(&label);
+        let limits = self.shared().limits();
+        let namespace =
+            found.map_err(|too_many| WatchError::TooManyNamespaces { limit: too_many.0 })?;
+        let limit = limits.watches_per_namespace_max;
+        let begun = Watch::begin(namespace, Box::new(interest), limit);
+        begun.ok_or(WatchError::TooManyWatches { namespace: label, limit })
+    }
+
+    /// Lets `f` change what stands under a name, if `pid` owns it.
+    fn change(
+        &self,
+        name: &Name,
+        pid: Pid,
+        f: impl FnOnce(&mut Commit<'_>, &Arc<Namespace>, &Arc<Version>) -> Result<(), UpdateError>,
+    ) -> Result<Revision, UpdateError> {
+        let list = self.shared().namespaces().list();
+        let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
+        let key = namespace.key(name.local_id());
+        let mut commit = namespace.begin();
+        let found = commit.find_owned(key, pid);
+        let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
+        f(&mut commit, namespace, &found)?;
+        Ok(self.shared().finish(commit.publish()))
+    }
+
+    fn now(&self) -> Instant {
+        self.shared().system().env().now()
+    }
+
+    fn namespace_of(&self, name: &Name) -> Result<Arc<Namespace>, RegisterError> {
+        let label = name.shared_namespace();
+        self.shared().namespaces().get_or_new(label).map_err(|too_many| {
+            RegisterError::TooManyNamespaces { namespace: Arc::clone(label), limit: too_many.0 }
+        })
+    }
+
+    fn refuse_full(
+        &self,
+        commit: &mut Commit<'_>,
+        namespace: &Namespace,
+        more: usize,
+    ) -> Result<(), RegisterError> {
+        let limit = self.shared().limits().entries_per_namespace_max;
+        if commit.writer().entries() + more > limit {
+            let namespace = Arc::clone(&namespace.label);
+            return Err(RegisterError::RegistryFull { namespace, limit });
+        }
+        Ok(())
+    }
+
+    fn claim(
+        &self,
+        entry: &Entry,
+        namespace: &Arc<Namespace>,
+        slot: u32,
+    ) -> Result<(), RegisterError> {
+        let owned = Owned { namespace: Arc::clone(namespace), slot };
+        self.shared().claim(entry.pid, &entry.name, owned)
+    }
+
+    /// Moves a slot from the row of its owner to that of the entry that takes its place.
+    fn change_owner(
+        &self,
+        namespace: &Arc<Namespace>,
+        found: &Arc<Version>,
+        entry: &Entry,
+    ) -> Result<(), RegisterError> {
+        if found.entry.pid != entry.pid {
+            self.claim(entry, namespace, found.slot)?;
+            if !fault::planted("registry_old_owner_keeps_row") {
+                self.shared().release(found.entry.pid, namespace, found.slot);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse_taken(commit: &Commit<'_>, key: Key<'_>, name: &Name) -> Result<(), RegisterError> {
+    match commit.find(key) {
+        Some(found) if !fault::planted("registry_overwrites") => {
+            let (name, owner) = (name.clone(), found.entry.pid);
+            Err(RegisterError::AlreadyRegistered { name, owner })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn entry(new: NewEntry, now: Instant) -> Entry {
+    let NewEntry { pid, name, metadata } = new;
+    Entry { name, pid, metadata, registered_at: now, updated_at: now }
+}
+
+/// Why `name` was not changed: nobody has it, or `owner` does.
+fn not_owned(name: &Name, owner: Option<Pid>) -> UpdateError {
+    let name = name.clone();
+    match owner {
+        None => UpdateError::NotRegistered { name },
+        Some(owner) => UpdateError::NotOwner { name, owner },
+    }
+}

@@ -1,0 +1,168 @@
+//! What has changed, for those who watch.
+//!
+//! The ring is kept only while somebody watches. It has a bounded number of changes; who is too slow for
+//! that is told so. It has a lock of its own, taken by the writer for each commit and by watchers who copy
+//! some changes out, so that a watcher never holds up the writer for longer than that.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use foundation_env::fault;
+use foundation_env::sync::Mutex;
+use foundation_env::sync::atomic::{AtomicBool, Ordering};
+use foundation_types::ExitReason;
+
+use super::version::Version;
+
+/// Why something changed.
+#[derive(Debug, Clone)]
+pub(crate) enum Cause {
+    Registered,
+    Updated,
+    Unregistered,
+    Replaced,
+    Died(ExitReason),
+}
+
+/// One change: what stood before, and what stands since.
+#[derive(Clone)]
+pub(crate) struct Change {
+    pub(crate) revision: u64,
+    pub(crate) before: Option<Arc<Version>>,
+    pub(crate) after: Option<Arc<Version>>,
+    pub(crate) cause: Cause,
+}
+
+/// The newest changes of a namespace.
+pub(crate) struct Ring {
+    /// Somebody watches. Changed with the writer's lock and the ring's.
+    is_watched: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    changes: VecDeque<Change>,
+    /// The number of the oldest change in the ring.
+    first: u64,
+    /// By number; with the waker of each that sleeps.
+    watchers: BTreeMap<u64, Option<Waker>>,
+    next_watcher: u64,
+}
+
+/// What a watcher found.
+pub(crate) enum Found {
+    /// Changes, oldest first, and the number of the one after them.
+    Changes(Vec<Change>, u64),
+    /// So many were thrown away before they were read.
+    Lagged(u64),
+    /// None; the waker is in place.
+    Nothing,
+}
+
+/// Changes that a watcher copies at a time.
+const COPIED_MAX: usize = 64;
+
+impl Ring {
+    pub(crate) fn new() -> Self {
+        Self { is_watched: AtomicBool::new(false), state: Mutex::default() }
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Acquire)
+    }
+
+    /// Adds a watcher unless there are `watchers_max`; returns its number and that of the change it will see
+    /// first. With the writer's lock, so that this is the first one after the revision that stands.
+    pub(crate) fn enter(&self, watchers_max: usize) -> Option<(u64, u64)> {
+        let mut state = self.state.lock();
+        if state.watchers.len() >= watchers_max {
+            return None;
+        }
+        let watcher = state.next_watcher;
+        state.next_watcher += 1;
+        state.watchers.insert(watcher, None);
+        self.is_watched.store(true, Ordering::Release);
+        Some((watcher, state.next()))
+    }
+
+    /// Takes a watcher out, and the changes if it was the last one.
+    pub(crate) fn leave(&self, watcher: u64) {
+        let mut state = self.state.lock();
+        let waker = state.watchers.remove(&watcher);
+        let mut unread = VecDeque::new();
+        if state.watchers.is_empty() {
+            self.is_watched.store(false, Ordering::Release);
+            state.first = state.next();
+            unread = std::mem::take(&mut state.changes);
+        }
+        drop(state);
+        drop((waker, unread));
+    }
+
+    /// Adds the changes of a commit, and returns whom to wake. In the order of commits: with the writer's
+    /// lock.
+    pub(crate) fn push(
+        &self,
+        changes: impl IntoIterator<Item = Change>,
+        changes_max: usize,
+    ) -> Vec<Waker> {
+        let mut dropped = Vec::new();
+        let mut state = self.state.lock();
+        if state.watchers.is_empty() {
+            return Vec::new();
+        }
+        for change in changes {
+            if fault::planted("registry_watch_gap") && change.revision.is_multiple_of(16) {
+                continue;
+            }
+            if state.changes.len() >= changes_max {
+                dropped.extend(state.changes.pop_front());
+                state.first += 1;
+            }
+            state.changes.push_back(change);
+        }
+        let wakers = state.watchers.values_mut().filter_map(Option::take).collect();
+        drop(state);
+        drop(dropped);
+        wakers
+    }
+
+    /// What a watcher has not read yet, from the change with the number `next`.
+    pub(crate) fn read(&self, watcher: u64, next: u64, waker: &Waker) -> Found {
+        let mut state = self.state.lock();
+        if next < state.first {
+            return Found::Lagged(state.first - next);
+        }
+        let skipped = usize::try_from(next - state.first).unwrap_or(usize::MAX);
+        let changes: Vec<_> =
+            state.changes.iter().skip(skipped).take(COPIED_MAX).cloned().collect();
+        if changes.is_empty() {
+            let stale =
+                state.watchers.get_mut(&watcher).and_then(|kept| kept.replace(waker.clone()));
+            drop(state);
+            drop(stale);
+            return Found::Nothing;
+        }
+        let next = next + changes.len() as u64;
+        Found::Changes(changes, next)
+    }
+
+    /// The number of the next change. With the writer's lock.
+    pub(crate) fn next(&self) -> u64 {
+        self.state.lock().next()
+    }
+
+    /// How many watch.
+    pub(crate) fn watchers(&self) -> usize {
+        self.state.lock().watchers.len()
+    }
+}
+
+impl State {
+    /// The number of the next change.
+    fn next(&self) -> u64 {
+        self.first + self.changes.len() as u64
+    }
+}

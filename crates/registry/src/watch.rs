@@ -1,0 +1,216 @@
+//! Watches: every change of a namespace from one revision on, in order and without gaps.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use foundation_env::fault;
+use foundation_types::ExitReason;
+
+use crate::metadata::Entry;
+use crate::namespace::{Cause, Change, Found, Namespace, Registration, Version};
+use crate::revision::Revision;
+
+/// What a watch is interested in.
+pub(crate) type Interest = Box<dyn Fn(&Entry) -> bool + Send + Sync>;
+
+/// Something that happened to a registration that matches, or did.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct WatchEvent {
+    /// The revision at which it became so. Changes that were made together have the same.
+    pub revision: Revision,
+    /// What became so.
+    pub change: WatchChange,
+}
+
+/// What happened. A change counts if what stood before matches, or what stands since.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum WatchChange {
+    /// A name was taken.
+    Registered(Registration),
+    /// Metadata changed, and matches as before.
+    Updated {
+        /// What stood before.
+        before: Registration,
+        /// What stands since.
+        after: Registration,
+    },
+    /// Metadata changed, and matches now.
+    NowMatches {
+        /// What stood before.
+        before: Registration,
+        /// What stands since.
+        after: Registration,
+    },
+    /// Metadata changed, and matches no longer.
+    NoLongerMatches {
+        /// What stood before.
+        before: Registration,
+        /// What stands since.
+        after: Registration,
+    },
+    /// A name was freed while its owner lives on.
+    Unregistered(Registration),
+    /// Another process has the name: it was replaced, or took over.
+    Replaced {
+        /// What stood before; none, if that did not match.
+        before: Option<Registration>,
+        /// What stands since; none, if that does not match.
+        after: Option<Registration>,
+    },
+    /// The owner died.
+    Died {
+        /// What stood before.
+        before: Registration,
+        /// Why it died.
+        reason: ExitReason,
+    },
+}
+
+/// A watch was too slow: changes were thrown away before it read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the watch missed {missed} changes; call `Watch::resynchronise` for what stands now")]
+pub struct Lagged {
+    /// How many changes, of all that are watched or not.
+    pub missed: u64,
+}
+
+/// Every change of a namespace after one revision. Made by [`Registry::watch`](crate::Registry::watch); dropping
+/// it ends it.
+#[must_use = "dropping a watch ends it"]
+pub struct Watch {
+    namespace: Arc<Namespace>,
+    interest: Interest,
+    watcher: u64,
+    /// The number of the change to read next.
+    next: u64,
+    unread: VecDeque<WatchEvent>,
+}
+
+/// What stood when a watch began.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The revision of the namespace.
+    pub revision: Revision,
+    /// What matched at that revision, in the order of names.
+    pub registrations: Vec<Registration>,
+}
+
+impl Watch {
+    /// Begins a watch; none when there are as many as there may be.
+    pub(crate) fn begin(
+        namespace: Arc<Namespace>,
+        interest: Interest,
+        watchers_max: usize,
+    ) -> Option<(Snapshot, Self)> {
+        let (watcher, next, reading) = namespace.enter_watch(watchers_max)?;
+        let snapshot = Snapshot::of(&reading, &interest);
+        drop(reading);
+        let mut watch = Self { namespace, interest, watcher, next, unread: VecDeque::new() };
+        // The writer may not have waited for the reader, should it have been very slow.
+        let snapshot = snapshot.unwrap_or_else(|| watch.resynchronise());
+        Some((snapshot, watch))
+    }
+
+    /// Waits for the next change that matches.
+    ///
+    /// # Errors
+    ///
+    /// [`Lagged`] when changes were thrown away, each time until [`Watch::resynchronise`] is called.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no change is lost.
+    pub async fn changed(&mut self) -> Result<WatchEvent, Lagged> {
+        poll_fn(|cx| self.poll_changed(cx)).await
+    }
+
+    /// As [`Watch::changed`], for a hand-written future.
+    pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<WatchEvent, Lagged>> {
+        loop {
+            if let Some(event) = self.unread.pop_front() {
+                return Poll::Ready(Ok(event));
+            }
+            match self.namespace.ring().read(self.watcher, self.next, cx.waker()) {
+                Found::Changes(changes, next) => {
+                    self.next = next;
+                    let interest = &self.interest;
+                    self.unread
+                        .extend(changes.into_iter().filter_map(|change| judge(change, interest)));
+                }
+                Found::Lagged(missed) => return Poll::Ready(Err(Lagged { missed })),
+                Found::Nothing => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Goes on from the newest revision, and returns what stands at it. Changes that have not been read are
+    /// skipped.
+    pub fn resynchronise(&mut self) -> Snapshot {
+        self.unread.clear();
+        loop {
+            let (next, reading) = self.namespace.resume_watch();
+            let snapshot = Snapshot::of(&reading, &self.interest);
+            drop(reading);
+            if let Some(snapshot) = snapshot {
+                self.next = next;
+                return snapshot;
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.namespace.ring().leave(self.watcher);
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("namespace", &self.namespace.label).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// What matches at the revision that is read; none if the writer did not wait for it.
+    fn of(reading: &crate::namespace::Reading<'_>, interest: &Interest) -> Option<Self> {
+        let all = reading.versions(&crate::namespace::Candidates::All);
+        let matching = all.filter(|version| interest(&version.entry)).map(Registration::new);
+        let mut registrations: Vec<_> = matching.collect();
+        registrations.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let revision = Revision::new(reading.revision());
+        reading.is_whole().then_some(Self { revision, registrations })
+    }
+}
+
+/// What a change is for those who are interested; none if it is nothing for them.
+fn judge(change: Change, interest: &Interest) -> Option<WatchEvent> {
+    let Change { revision, before, after, cause } = change;
+    let keep = |version: Option<Arc<Version>>| {
+        version.filter(|version| interest(&version.entry)).map(Registration::new)
+    };
+    let all = |version: &Option<Arc<Version>>| version.clone().map(Registration::new);
+    let (was, is) = (all(&before), all(&after));
+    let change = match (cause, keep(before), keep(after)) {
+        (_, None, None) => return None,
+        (Cause::Replaced, before, after) => WatchChange::Replaced { before, after },
+        (Cause::Died(reason), Some(before), _) => WatchChange::Died { before, reason },
+        (_, Some(before), None) if is.is_none() => WatchChange::Unregistered(before),
+        (_, None, Some(after)) if was.is_none() => WatchChange::Registered(after),
+        (_, Some(before), Some(after)) => WatchChange::Updated { before, after },
+        (_, Some(before), None) => {
+            if fault::planted("registry_watch_misses_no_longer_matches") {
+                return None;
+            }
+            WatchChange::NoLongerMatches { before, after: is? }
+        }
+        (_, None, Some(after)) => WatchChange::NowMatches { before: was?, after },
+    };
+    Some(WatchEvent { revision: Revision::new(revision), change })
+}

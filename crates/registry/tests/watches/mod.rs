@@ -1,0 +1,161 @@
+//! Watches: lag, waking, bounds, and what a death says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use foundation_env::sim::{SimOptions, Simulation};
+use foundation_env::sync::thread;
+use foundation_process::System;
+use foundation_registry::{
+    BatchError, Health, Lagged, Limits, NewEntry, Registry, WatchChange, WatchError,
+};
+use foundation_types::ExitReason;
+
+use crate::world::{World, can, name};
+
+fn in_world<F: Future<Output = ()> + Send + 'static>(
+    limits: Limits,
+    test: impl FnOnce(World) -> F,
+) {
+    let mut simulation = Simulation::new(1, SimOptions::default());
+    let mut world = World::new(simulation.env());
+    world.registry = Registry::with_limits(world.system.clone(), limits);
+    simulation.block_on(test(world));
+}
+
+/// Guarantee N1
+#[test]
+fn a_watch_that_sleeps_is_woken_and_told_why_a_process_died() {
+    in_world(Limits::default(), |world| async move {
+        let (_, mut watch) = world.registry.watch("agents", |_| true).expect("it is watched");
+        let worker = world.worker();
+        let registry = world.registry.clone();
+        let pid = worker.pid();
+        world.system.env().spawn(async move {
+            registry.register(pid, name("agents", "a"), can(&["x"])).expect("free");
+        });
+        let event = watch.changed().await.expect("no lag");
+        assert!(matches!(&event.change, WatchChange::Registered(found) if found.pid == pid));
+        assert!(world.system.exit(pid, ExitReason::shutdown_because("moving house")));
+        let event = watch.changed().await.expect("no lag");
+        let WatchChange::Died { before, reason } = event.change else {
+            unreachable!("{event:?}");
+        };
+        assert_eq!(before.pid, pid);
+        assert_eq!(reason, ExitReason::shutdown_because("moving house"));
+        assert!(!before.is_current());
+        assert_eq!(world.registry.whereis(&name("agents", "a")), None, "when it is told");
+    });
+}
+
+/// Guarantee N1
+#[test]
+fn a_watch_that_is_too_slow_says_how_much_it_missed_and_resynchronises() {
+    let mut limits = Limits::default();
+    limits.watch_changes_max = 4;
+    in_world(limits, |world| async move {
+        let (_, mut watch) = world.registry.watch("agents", |_| true).expect("it is watched");
+        let pid = world.worker().pid();
+        for id in ["a", "b", "c", "d", "e", "f", "g"] {
+            world.registry.register(pid, name("agents", id), can(&[])).expect("free");
+        }
+        assert_eq!(watch.changed().await, Err(Lagged { missed: 3 }));
+        assert_eq!(watch.changed().await, Err(Lagged { missed: 3 }), "until it resynchronises");
+        let snapshot = watch.resynchronise();
+        assert_eq!(snapshot.registrations.len(), 7);
+        assert_eq!(snapshot.revision, world.registry.revision("agents"));
+        let revision = world.registry.register(pid, name("agents", "h"), can(&[])).expect("free");
+        assert_eq!(watch.changed().await.expect("no lag").revision, revision);
+    });
+}
+
+#[test]
+fn watches_are_bounded_and_leave_nothing_behind() {
+    let mut limits = Limits::default();
+    (limits.watches_per_namespace_max, limits.namespaces_max) = (1, 1);
+    in_world(limits, |world| async move {
+        let watch = world.registry.watch("agents", |_| true).expect("it is watched");
+        let full = world.registry.watch("agents", |_| true).err();
+        assert!(matches!(full, Some(WatchError::TooManyWatches { limit: 1, .. })), "{full:?}");
+        let new = world.registry.watch("tools", |_| true).err();
+        assert!(matches!(new, Some(WatchError::TooManyNamespaces { limit: 1 })), "{new:?}");
+        let label = world.registry.watch("a b", |_| true).err();
+        assert!(matches!(label, Some(WatchError::Label(_))), "{label:?}");
+        assert_eq!(world.registry.counts().watches, 1);
+        drop(watch);
+        assert_eq!(world.registry.counts().watches, 0);
+        assert!(world.registry.watch("agents", |_| true).is_ok());
+    });
+}
+
+#[test]
+fn a_batch_names_what_is_wrong_with_it() {
+    in_world(Limits::default(), |world| async move {
+        let pid = world.worker().pid();
+        let new = |namespace: &str, id: &str| NewEntry {
+            pid,
+            name: name(namespace, id),
+            metadata: can(&["x"]),
+        };
+        let all = |batch: Vec<NewEntry>| world.registry.register_all(batch).map(drop);
+        assert_eq!(all(vec![]), Err(BatchError::Empty));
+        let other = vec![new("agents", "a"), new("tools", "b")];
+        assert_eq!(all(other), Err(BatchError::OtherNamespace { index: 1 }));
+        let twice = vec![new("agents", "a"), new("agents", "b"), new("agents", "a")];
+        assert_eq!(all(twice), Err(BatchError::Twice { index: 2 }));
+        let long = (0..1_025).map(|at| new("agents", &format!("{at}"))).collect();
+        assert_eq!(all(long), Err(BatchError::TooLarge { len: 1_025, len_max: 1_024 }));
+        assert_eq!(world.registry.counts().entries, 0);
+        // More names than one process may have: the claim of the 65th fails, and none is left.
+        let many: Vec<_> = (0..65).map(|at| new("agents", &format!("{at}"))).collect();
+        let refused = all(many);
+        assert!(matches!(refused, Err(BatchError::Refused { index: 64, .. })), "{refused:?}");
+        assert_eq!((world.registry.counts().owners, world.system.counts().hooks), (0, 0));
+    });
+}
+
+/// Guarantee S3
+#[test]
+fn a_batch_is_seen_whole_or_not_at_all_from_other_threads() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _entered = runtime.enter();
+    let world = World::new(foundation_env::Env::current());
+    let system: System = world.system.clone();
+    let pid = world.worker().pid();
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = thread::spawn({
+        let (registry, done) = (world.registry.clone(), Arc::clone(&done));
+        move || {
+            let mut seen = [0_u32; 2];
+            while !done.load(Ordering::Acquire) {
+                let found = registry.find_by_capability("agents", "x");
+                assert!(found.is_empty() || found.len() == 5, "{} of 5", found.len());
+                let counted = registry.count_by_capability("agents", "x");
+                assert!(counted == 0 || counted == 5, "{counted} of 5");
+                seen[usize::from(found.is_empty())] += 1;
+                let unwell = registry.pick("agents", "x", foundation_registry::Strategy::Random);
+                assert!(unwell.is_none_or(|found| found.metadata.health() == Health::Healthy));
+            }
+            seen
+        }
+    });
+    for _ in 0..3_000 {
+        let batch = ["a", "b", "c", "d", "e"].map(|id| NewEntry {
+            pid,
+            name: name("agents", id),
+            metadata: can(&["x"]),
+        });
+        world.registry.register_all(batch.to_vec()).expect("all are free");
+        // All five at one revision: the death of their owner.
+        let owner = world.worker().pid();
+        for id in ["a", "b", "c", "d", "e"] {
+            world.registry.hand_over(&name("agents", id), pid, owner).expect("it is the owner's");
+        }
+        let down = system.monitor(owner);
+        system.kill(owner);
+        runtime.block_on(down);
+    }
+    done.store(true, Ordering::Release);
+    let seen = reader.join().expect("the reader saw nothing wrong");
+    assert!(seen[0] > 0, "it looked while they were there: {seen:?}");
+}
