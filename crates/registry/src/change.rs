@@ -11,6 +11,7 @@ use crate::label::{LabelKind, checked};
 use crate::metadata::{Entry, Health, Metadata};
 use crate::name::Name;
 use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Version};
+use crate::namespaces::TooManyNamespaces;
 use crate::owner::Owned;
 use crate::registry::Registry;
 use crate::revision::Revision;
@@ -295,13 +296,21 @@ impl Registry {
         namespace: &str,
         interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
     ) -> Result<(Snapshot, Watch), WatchError> {
+        let mut watch = self.watch_changes(namespace, interest)?;
+        Ok((watch.resynchronise(), watch))
+    }
+
+    /// As [`Registry::watch`], for who knows how to find out what stands now.
+    pub(crate) fn watch_changes(
+        &self,
+        namespace: &str,
+        interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
+    ) -> Result<Watch, WatchError> {
         let label = checked(LabelKind::Namespace, namespace).map_err(WatchError::Label)?;
         let found = self.shared().namespaces().get_or_new(&label);
-        let limits = self.shared().limits();
-        let namespace =
-            found.map_err(|too_many| WatchError::TooManyNamespaces { limit: too_many.0 })?;
-        let limit = limits.watches_per_namespace_max;
-        let begun = Watch::begin(namespace, Box::new(interest), limit);
+        let too_many = |limit: TooManyNamespaces| WatchError::TooManyNamespaces { limit: limit.0 };
+        let limit = self.shared().limits().watches_per_namespace_max;
+        let begun = Watch::begin(found.map_err(too_many)?, Box::new(interest), limit);
         begun.ok_or(WatchError::TooManyWatches { namespace: label, limit })
     }
 

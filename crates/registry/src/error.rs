@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foundation_process::{CallError, SendError};
 use foundation_types::{Code, Error, Pid};
 
 use crate::label::LabelError;
@@ -236,5 +237,91 @@ impl WatchError {
 impl From<WatchError> for Error {
     fn from(error: WatchError) -> Self {
         Self::new(error.code(), "a namespace is not watched").caused_by(error)
+    }
+}
+
+/// Why a wait for a name ended without it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AwaitError {
+    /// The deadline passed first.
+    #[error("the deadline passed while {name} was awaited")]
+    Timeout {
+        /// The name.
+        name: Name,
+    },
+    /// The owner handles messages of another type.
+    #[error("{name} is registered for {owner}, which handles other messages")]
+    OtherMessages {
+        /// The name.
+        name: Name,
+        /// The owner.
+        owner: Pid,
+    },
+    /// The namespace cannot be watched.
+    #[error("the name cannot be awaited")]
+    Watch(#[from] WatchError),
+}
+
+impl AwaitError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Timeout { .. } => Code::Timeout,
+            Self::OtherMessages { .. } => Code::ConstraintViolation,
+            Self::Watch(source) => source.code(),
+        }
+    }
+}
+
+impl From<AwaitError> for Error {
+    fn from(error: AwaitError) -> Self {
+        Self::new(error.code(), "a name did not come").caused_by(error)
+    }
+}
+
+/// Why a message was not sent to a name.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NamedSendError<M> {
+    /// Nobody had the name.
+    #[error("nobody to send to")]
+    Nobody {
+        /// The message.
+        message: M,
+        /// Why.
+        #[source]
+        cause: AwaitError,
+    },
+    /// The owner did not take it.
+    #[error("not sent: {0}")]
+    Send(SendError<M>),
+}
+
+/// Why a call to a name failed.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NamedCallError {
+    /// Nobody had the name; nothing was sent.
+    #[error("nobody to call")]
+    Nobody(#[source] AwaitError),
+    /// The owner did not answer.
+    #[error("the owner of the name did not answer")]
+    Call(#[source] CallError),
+}
+
+impl NamedCallError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Nobody(source) => source.code(),
+            Self::Call(source) => source.code(),
+        }
+    }
+}
+
+impl From<NamedCallError> for Error {
+    fn from(error: NamedCallError) -> Self {
+        Self::new(error.code(), "a call to a name failed").caused_by(error)
     }
 }

@@ -76,6 +76,7 @@ mod namespaces;
 mod owner;
 
 mod pick;
+mod wait;
 mod watch;
 
 mod error;
@@ -86,7 +87,9 @@ pub mod invariants;
 pub mod model;
 
 pub use change::NewEntry;
-pub use error::{BatchError, RegisterError, UpdateError, WatchError};
+pub use error::{
+    AwaitError, BatchError, NamedCallError, NamedSendError, RegisterError, UpdateError, WatchError,
+};
 pub use label::{LabelError, LabelFault, LabelKind};
 pub use metadata::{Entry, Health, Metadata, MetadataError};
 pub use name::Name;
@@ -94,4 +97,5 @@ pub use namespace::Registration;
 pub use pick::Strategy;
 pub use registry::{Counts, Limits, Registry};
 pub use revision::Revision;
+pub use wait::NamedAddress;
 pub use watch::{Lagged, Snapshot, Watch, WatchChange, WatchEvent};

@@ -195,11 +195,10 @@ impl Namespace {
         &self.ring
     }
 
-    /// Adds a watcher of every change after the revision that is read; see [`Ring::enter`].
-    pub(crate) fn enter_watch(&self, watchers_max: usize) -> Option<(u64, u64, Reading<'_>)> {
-        let writer = self.writer.lock();
-        let (watcher, next) = self.ring.enter(watchers_max)?;
-        Some((watcher, next, self.read_newest(writer)))
+    /// Adds a watcher of every change after the newest revision; see [`Ring::enter`].
+    pub(crate) fn enter_watch(&self, watchers_max: usize) -> Option<(u64, u64)> {
+        let _writer = self.writer.lock();
+        self.ring.enter(watchers_max)
     }
 
     /// The number of the first change after the revision that is read.

@@ -102,19 +102,14 @@ pub struct Snapshot {
 }
 
 impl Watch {
-    /// Begins a watch; none when there are as many as there may be.
+    /// Begins a watch at the newest revision; none when there are as many as there may be.
     pub(crate) fn begin(
         namespace: Arc<Namespace>,
         interest: Interest,
-        watchers_max: usize,
-    ) -> Option<(Snapshot, Self)> {
-        let (watcher, next, reading) = namespace.enter_watch(watchers_max)?;
-        let snapshot = Snapshot::of(&reading, &interest);
-        drop(reading);
-        let mut watch = Self { namespace, interest, watcher, next, unread: VecDeque::new() };
-        // The writer may not have waited for the reader, should it have been very slow.
-        let snapshot = snapshot.unwrap_or_else(|| watch.resynchronise());
-        Some((snapshot, watch))
+        watches_max: usize,
+    ) -> Option<Self> {
+        let (watcher, next) = namespace.enter_watch(watches_max)?;
+        Some(Self { namespace, interest, watcher, next, unread: VecDeque::new() })
     }
 
     /// Waits for the next change that matches.
@@ -155,13 +150,18 @@ impl Watch {
         self.unread.clear();
         loop {
             let (next, reading) = self.namespace.resume_watch();
-            let snapshot = Snapshot::of(&reading, &self.interest);
-            drop(reading);
-            if let Some(snapshot) = snapshot {
-                self.next = next;
+            self.next = next;
+            // The writer may not have waited for the reader, should that have been very slow.
+            if let Some(snapshot) = Snapshot::of(&reading, &self.interest) {
                 return snapshot;
             }
         }
+    }
+
+    /// As [`Watch::resynchronise`], for who does not need what stands now.
+    pub(crate) fn skip_to_newest(&mut self) {
+        self.unread.clear();
+        self.next = self.namespace.resume_watch().0;
     }
 }
 

@@ -5,5 +5,6 @@
 mod deaths;
 mod lookups;
 mod model;
+mod waits;
 mod watches;
 mod world;

@@ -39,6 +39,7 @@ impl Way {
     }
 }
 
+#[derive(Debug)]
 pub(crate) enum Task {
     End(Way),
     /// Never answered: the call fails when the worker dies.

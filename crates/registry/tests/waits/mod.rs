@@ -1,0 +1,78 @@
+//! Waiting for names, and addresses that follow them.
+
+use std::time::Duration;
+
+use foundation_env::sim::{SimOptions, Simulation};
+use foundation_process::CallError;
+use foundation_registry::{AwaitError, NamedCallError};
+
+use crate::world::{Task, Way, World, can, name};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn in_world<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(World) -> F) {
+    let mut simulation = Simulation::new(1, SimOptions::default());
+    let world = World::new(simulation.env());
+    simulation.block_on(test(world));
+}
+
+/// Registers a new worker under the name after a while.
+fn registers_after(world: &World, delay: Duration) {
+    let world = world.clone();
+    let at = world.system.env().now().saturating_add(delay);
+    let env = world.system.env().clone();
+    env.clone().spawn(async move {
+        env.sleep_until(at).await;
+        let worker = world.worker().pid();
+        world.registry.register(worker, name("agents", "a"), can(&[])).expect("free");
+    });
+}
+
+/// Guarantee L1
+#[test]
+fn a_wait_for_a_name_ends_when_it_is_taken_or_at_its_deadline() {
+    in_world(|world| async move {
+        let (registry, wanted) = (&world.registry, name("agents", "a"));
+        let start = world.system.env().now();
+        let late = registry.await_registered(&wanted, world.system.deadline(MS * 5)).await;
+        assert_eq!(late, Err(AwaitError::Timeout { name: wanted.clone() }));
+        assert_eq!(world.system.env().now(), start.saturating_add(MS * 5));
+        registers_after(&world, MS * 7);
+        let found = registry.await_registered(&wanted, world.system.deadline(MS * 50)).await;
+        let owner = found.expect("it came").pid;
+        assert_eq!(world.system.env().now(), start.saturating_add(MS * 12));
+        assert_eq!(registry.whereis(&wanted), Some(owner));
+        let at_once = registry.await_registered(&wanted, world.system.deadline(MS)).await;
+        assert_eq!(at_once.map(|found| found.pid), Ok(owner));
+
+        let still = registry.await_gone(&wanted, owner, world.system.deadline(MS * 5)).await;
+        assert_eq!(still, Err(AwaitError::Timeout { name: wanted.clone() }));
+        world.system.kill(owner);
+        let gone = registry.await_gone(&wanted, owner, world.system.deadline(MS * 50)).await;
+        assert_eq!(gone, Ok(()));
+        assert_eq!(registry.counts().watches, 0, "no wait leaves its watch behind");
+    });
+}
+
+#[test]
+fn a_named_address_reaches_whoever_has_the_name() {
+    in_world(|world| async move {
+        let address = world.registry.named::<Task>(name("agents", "a"));
+        registers_after(&world, MS * 3);
+        let first = address.resolve(world.system.deadline(MS * 50)).await.expect("it came");
+        // The first one ends with the message; the second one is there later.
+        address.send(Task::End(Way::Return)).await.expect("it is there");
+        world.system.monitor(first.pid()).await;
+        registers_after(&world, MS * 3);
+        address.send(Task::End(Way::Return)).await.expect("it came again");
+        let ended = address.call_until(Task::Keep, world.system.deadline(MS * 50)).await;
+        assert!(matches!(ended, Err(NamedCallError::Call(CallError::Exited(_)))), "{ended:?}");
+        let missed = address.call_until(Task::Keep, world.system.deadline(MS * 50)).await;
+        assert!(matches!(missed, Err(NamedCallError::Nobody(_))), "{missed:?}");
+
+        let other = world.registry.named::<String>(name("agents", "a"));
+        registers_after(&world, MS * 3);
+        let refused = other.resolve(world.system.deadline(MS * 50)).await;
+        assert!(matches!(refused, Err(AwaitError::OtherMessages { .. })), "{refused:?}");
+    });
+}
