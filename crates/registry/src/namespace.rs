@@ -255,7 +255,7 @@ impl Namespace {
 
     pub(crate) fn sizes(&self) -> Sizes {
         let mut writer = self.writer.lock();
-        drop(self.reclaim_all(&mut writer));
+        drop(self.reclaim_waiting(&mut writer));
         let members = |term: &Arc<Term>| term.members.len() as usize;
         Sizes {
             entries: writer.entries,

@@ -9,6 +9,7 @@ use foundation_env::sync::atomic::Ordering;
 use foundation_types::Pid;
 use smallvec::SmallVec;
 
+use super::reclaim::Leftovers;
 use super::ring::{Cause, Change};
 use super::version::{Standing, TermNumbers, Version};
 use super::{Attribute, Key, Namespace, Noted, Writer};
@@ -24,6 +25,7 @@ pub(crate) struct Commit<'a> {
     changed: bool,
     /// For those who watch; none if nobody does.
     changes: SmallVec<[Change; 1]>,
+    leftovers: Leftovers,
 }
 
 /// What is left to do after a commit.
@@ -40,7 +42,14 @@ impl Namespace {
     pub(crate) fn begin(&self) -> Commit<'_> {
         let writer = self.writer.lock();
         let revision = self.clock.load(Ordering::Relaxed) + 1;
-        Commit { namespace: self, writer, revision, changed: false, changes: SmallVec::new() }
+        Commit {
+            namespace: self,
+            writer,
+            revision,
+            changed: false,
+            changes: SmallVec::new(),
+            leftovers: Leftovers::default(),
+        }
     }
 }
 
@@ -132,7 +141,7 @@ impl Commit<'_> {
         let place = namespace.slots.grow(slot);
         drop(place.map(|place| place.swap(Some(Arc::clone(&version)))));
         self.writer.pend(slot);
-        self.writer.settling.push_back((begin, slot));
+        self.leftovers.fresh.push(slot);
         self.changed = true;
         version
     }
@@ -140,7 +149,7 @@ impl Commit<'_> {
     fn end(&mut self, old: &Arc<Version>) {
         old.close(self.revision);
         self.writer.pend(old.slot);
-        self.writer.ended.push_back(Arc::clone(old));
+        self.leftovers.ended.push(Arc::clone(old));
     }
 
     fn enter_terms(&mut self, entry: &Entry, slot: u32) -> TermNumbers {
@@ -170,7 +179,8 @@ impl Commit<'_> {
         } else {
             namespace.ring.push(self.changes.drain(..), namespace.changes_max)
         };
-        let unlinked = namespace.reclaim(&mut self.writer);
+        let leftovers = std::mem::take(&mut self.leftovers);
+        let unlinked = namespace.reclaim(&mut self.writer, leftovers, self.revision);
         let Self { writer, revision, .. } = self;
         drop(writer);
         drop(unlinked);

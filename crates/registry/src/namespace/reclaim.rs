@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::{Ordering, fence};
+use smallvec::SmallVec;
 
 use super::version::{TermNumbers, Version};
 use super::{Namespace, Unlinked, Writer};
@@ -11,18 +12,53 @@ use super::{Namespace, Unlinked, Writer};
 /// Versions that wait for readers; past them the oldest readers are told that their snapshot has expired.
 const WAITING_MAX: usize = 1 << 16;
 
+/// What a commit leaves to be reclaimed.
+#[derive(Default)]
+pub(super) struct Leftovers {
+    /// Versions that it ended.
+    pub(super) ended: SmallVec<[Arc<Version>; 1]>,
+    /// Slots to which it gave a version.
+    pub(super) fresh: SmallVec<[u32; 1]>,
+}
+
 impl Namespace {
-    /// Takes back what no reader reads, and returns the versions that are to be dropped without the lock.
-    /// Called with the writer's lock, after the newest revision was published. The second step for what it unlinks is left to the next call: another commit, or a reader.
-    pub(super) fn reclaim(&self, writer: &mut Writer) -> Unlinked {
+    /// Takes back what no reader reads, of what a commit leaves and of what waits since earlier ones, and
+    /// returns the versions that are to be dropped without the lock. Called with the writer's lock, after the
+    /// revision of the commit was published. What has to wait is queued; if nobody reads, nothing has.
+    pub(super) fn reclaim(
+        &self,
+        writer: &mut Writer,
+        leftovers: Leftovers,
+        revision: u64,
+    ) -> Unlinked {
         if writer.ended.len() > WAITING_MAX {
             self.pins.expire(self.clock.load(Ordering::Relaxed));
         }
         let oldest = self.oldest_read();
-        self.settle(writer, oldest);
-        if self.unlink_ended(writer, oldest) {
+        self.settle_due(writer, oldest);
+        for slot in leftovers.fresh {
+            self.settle_by(writer, revision, slot, oldest);
+        }
+        let mut slots: SmallVec<[u32; 1]> = SmallVec::new();
+        let all = if fault::planted("registry_bit_cleared_under_pin") { u64::MAX } else { oldest };
+        while let Some(version) = writer.ended.pop_front_if(|version| version.end() <= all) {
+            slots.push(self.unlink(writer, version));
+        }
+        for version in leftovers.ended {
+            if writer.ended.is_empty() && version.end() <= all {
+                slots.push(self.unlink(writer, version));
+            } else {
+                writer.ended.push_back(version);
+            }
+        }
+        if !slots.is_empty() {
             // Whoever has read what was just taken out has pinned an earlier revision than this.
-            self.clock.store(self.clock.load(Ordering::Relaxed) + 1, Ordering::Release);
+            let settled_by = self.clock.load(Ordering::Relaxed) + 1;
+            self.clock.store(settled_by, Ordering::Release);
+            let oldest = self.oldest_read();
+            for slot in slots {
+                self.settle_by(writer, settled_by, slot, oldest);
+            }
         }
         let waits = !writer.ended.is_empty() || !writer.settling.is_empty();
         if waits != self.waiting.load(Ordering::Relaxed) {
@@ -31,11 +67,9 @@ impl Namespace {
         std::mem::take(&mut writer.unlinked)
     }
 
-    /// Takes back everything that can be, also by a second step.
-    pub(super) fn reclaim_all(&self, writer: &mut Writer) -> Unlinked {
-        let mut unlinked = self.reclaim(writer);
-        unlinked.append(&mut self.reclaim(writer));
-        unlinked
+    /// Takes back what waits, as far as it need not wait any longer.
+    pub(super) fn reclaim_waiting(&self, writer: &mut Writer) -> Unlinked {
+        self.reclaim(writer, Leftovers::default(), 0)
     }
 
     /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who does it.
@@ -45,7 +79,7 @@ impl Namespace {
         if self.waiting.load(Ordering::Acquire)
             && let Some(mut writer) = self.writer.try_lock()
         {
-            let unlinked = self.reclaim_all(&mut writer);
+            let unlinked = self.reclaim_waiting(&mut writer);
             drop(writer);
             drop(unlinked);
         }
@@ -56,22 +90,15 @@ impl Namespace {
         self.pins.oldest().min(self.clock.load(Ordering::Relaxed))
     }
 
-    /// The first step. Returns whether there was anything.
-    fn unlink_ended(&self, writer: &mut Writer, oldest: u64) -> bool {
-        let oldest =
-            if fault::planted("registry_bit_cleared_under_pin") { u64::MAX } else { oldest };
-        let mut unlinked = false;
-        while let Some(version) = writer.ended.pop_front_if(|version| version.end() <= oldest) {
-            self.unlink(writer, &version);
-            let settled_by = self.clock.load(Ordering::Relaxed) + 1;
-            writer.settling.push_back((settled_by, version.slot));
-            writer.unlinked.push(version);
-            unlinked = true;
-        }
-        unlinked
+    /// The first step. Returns the slot.
+    fn unlink(&self, writer: &mut Writer, version: Arc<Version>) -> u32 {
+        let slot = version.slot;
+        self.unlink_version(writer, &version);
+        writer.unlinked.push(version);
+        slot
     }
 
-    fn unlink(&self, writer: &mut Writer, version: &Arc<Version>) {
+    fn unlink_version(&self, writer: &mut Writer, version: &Arc<Version>) {
         let newest = writer.newest(version.slot).cloned();
         let mut remaining = newest.filter(|newest| !Arc::ptr_eq(newest, version));
         if let Some(newest) = &remaining {
@@ -105,21 +132,33 @@ impl Namespace {
         }
     }
 
-    /// The second step.
-    fn settle(&self, writer: &mut Writer, oldest: u64) {
-        let oldest =
-            if fault::planted("registry_slot_reused_under_pin") { u64::MAX } else { oldest };
+    /// The second step, for a slot whose readers before a revision must go; it is queued if there are any.
+    fn settle_by(&self, writer: &mut Writer, by: u64, slot: u32, oldest: u64) {
+        let reuses = fault::planted("registry_slot_reused_under_pin");
+        if (by <= oldest && writer.settling.is_empty()) || reuses {
+            self.settle(writer, slot);
+        } else {
+            writer.settling.push_back((by, slot));
+        }
+    }
+
+    /// The second step, for all slots that waited and need not any longer.
+    fn settle_due(&self, writer: &mut Writer, oldest: u64) {
         while let Some((_, slot)) = writer.settling.pop_front_if(|(by, _)| *by <= oldest) {
-            let Some(noted) = writer.slots.get_mut(slot as usize) else { continue };
-            // One for the settling, and one for the end of a version that led to it: both are over.
-            noted.pending -= 1;
-            if noted.pending > 0 {
-                continue;
-            }
-            self.mark(slot, |block| &block.dirty, false);
-            if noted.newest.is_none() {
-                writer.free.push(slot);
-            }
+            self.settle(writer, slot);
+        }
+    }
+
+    fn settle(&self, writer: &mut Writer, slot: u32) {
+        let Some(noted) = writer.slots.get_mut(slot as usize) else { return };
+        // One for each version that came and each that went: all of them are over.
+        noted.pending -= 1;
+        if noted.pending > 0 {
+            return;
+        }
+        self.mark(slot, |block| &block.dirty, false);
+        if noted.newest.is_none() {
+            writer.free.push(slot);
         }
     }
 }
