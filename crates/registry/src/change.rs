@@ -6,9 +6,10 @@ use std::sync::Arc;
 use foundation_env::fault;
 use foundation_types::{Instant, Pid};
 
+use crate::entry::Entry;
 use crate::error::{BatchError, RegisterError, UpdateError, WatchError};
 use crate::label::{LabelKind, checked};
-use crate::metadata::{Entry, Health, Metadata};
+use crate::metadata::{Health, Metadata, Patch};
 use crate::name::Name;
 use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Version};
 use crate::namespaces::TooManyNamespaces;
@@ -51,11 +52,11 @@ impl Registry {
         metadata: Metadata,
     ) -> Result<Revision, RegisterError> {
         let namespace = self.namespace_of(&name)?;
-        let entry = entry(NewEntry { pid, name, metadata }, self.now());
+        let entry = entry(NewEntry { pid, name, metadata }, self.now())?;
         let hash = namespace.key(entry.name.local_id()).hash;
         let mut commit = namespace.begin();
         refuse_taken(&commit, Key { id: entry.name.local_id(), hash }, &entry.name)?;
-        self.refuse_full(&mut commit, &namespace, 1)?;
+        self.refuse_full(&mut commit, &namespace, 1, entry.bytes())?;
         let late = fault::planted("registry_hook_outside_lock").then(|| entry.name.clone());
         if late.is_none() {
             let slot = commit.next_slots().next().unwrap_or(u32::MAX);
@@ -88,9 +89,13 @@ impl Registry {
         let refused = |index| move |source| BatchError::Refused { index, source };
         let namespace = self.namespace_of(&first.name).map_err(refused(0))?;
         let now = self.now();
-        let entries: Vec<_> = batch.into_iter().map(|new| entry(new, now)).collect();
+        let entries = batch.into_iter().enumerate();
+        let entries = entries.map(|(index, new)| entry(new, now).map_err(refused(index)));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let mut commit = namespace.begin();
-        self.refuse_full(&mut commit, &namespace, entries.len()).map_err(refused(0))?;
+        let bytes = entries.iter().map(Entry::bytes).sum();
+        let room = self.refuse_full(&mut commit, &namespace, entries.len(), bytes);
+        room.map_err(refused(0))?;
         let mut ids = BTreeSet::new();
         for (index, entry) in entries.iter().enumerate() {
             let key = namespace.key(entry.name.local_id());
@@ -145,12 +150,12 @@ impl Registry {
         metadata: Metadata,
     ) -> Result<(Revision, Option<Registration>), RegisterError> {
         let namespace = self.namespace_of(&name)?;
-        let entry = entry(NewEntry { pid, name, metadata }, self.now());
+        let entry = entry(NewEntry { pid, name, metadata }, self.now())?;
         let key = namespace.key(entry.name.local_id());
         let hash = key.hash;
         let mut commit = namespace.begin();
         let Some(found) = commit.find(key) else {
-            self.refuse_full(&mut commit, &namespace, 1)?;
+            self.refuse_full(&mut commit, &namespace, 1, entry.bytes())?;
             let slot = commit.next_slots().next().unwrap_or(u32::MAX);
             self.claim(&entry, &namespace, slot)?;
             commit.insert(hash, entry);
@@ -221,12 +226,16 @@ impl Registry {
         metadata: Metadata,
     ) -> Result<Revision, UpdateError> {
         let now = self.now();
-        self.change(name, pid, |commit, _, found| {
+        self.change(name, pid, |commit, namespace, found| {
             let stands = Registration::new(Arc::clone(found)).revision();
             if stands != expected && !fault::planted("registry_update_unconditional") {
                 return Err(UpdateError::Conflict { name: name.clone(), expected, stands });
             }
+            let refused = |source| UpdateError::Refused { name: name.clone(), source };
+            let metadata = checked_at(name, metadata, now).map_err(refused)?;
             let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
+            let more = entry.bytes().saturating_sub(found.entry.bytes());
+            self.refuse_full(commit, namespace, 0, more).map_err(refused)?;
             commit.update(found, entry, Cause::Updated);
             Ok(())
         })
@@ -247,7 +256,7 @@ impl Registry {
         let now = self.now();
         self.change(name, pid, |commit, _, found| {
             if found.entry.metadata.health() != health {
-                let metadata = found.entry.metadata.clone().with_health(health);
+                let metadata = found.entry.metadata.clone().with_health_at(health, now);
                 let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
                 commit.update(found, entry, Cause::Updated);
             }
@@ -314,6 +323,31 @@ impl Registry {
         begun.ok_or(WatchError::TooManyWatches { namespace: label, limit })
     }
 
+    /// Applies a merge patch to the metadata of a name that `pid` has: whole, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` when the result is not acceptable; else see [`UpdateError`].
+    pub fn patch(&self, name: &Name, pid: Pid, patch: &Patch) -> Result<Revision, UpdateError> {
+        loop {
+            // Applied without the writer's turn, and again should somebody be faster.
+            let found = self.lookup(name).filter(|found| found.pid == pid);
+            let Some(found) = found else {
+                // Says who has it; if the process has just got it, once more.
+                self.change(name, pid, |_, _, _| Ok(()))?;
+                continue;
+            };
+            let patched = patch.apply(&found.metadata, self.now()).map_err(|source| {
+                let source = RegisterError::Metadata { name: name.clone(), source };
+                UpdateError::Refused { name: name.clone(), source }
+            })?;
+            match self.update(name, pid, found.revision(), patched) {
+                Err(UpdateError::Conflict { .. }) => {}
+                done => return done,
+            }
+        }
+    }
+
     /// Lets `f` change what stands under a name, if `pid` owns it.
     fn change(
         &self,
@@ -346,12 +380,19 @@ impl Registry {
         &self,
         commit: &mut Commit<'_>,
         namespace: &Namespace,
-        more: usize,
+        entries: usize,
+        bytes: usize,
     ) -> Result<(), RegisterError> {
-        let limit = self.shared().limits().entries_per_namespace_max;
-        if commit.writer().entries() + more > limit {
+        let (writer, limits) = (commit.writer(), self.shared().limits());
+        let limit = limits.entries_per_namespace_max;
+        if writer.entries() + entries > limit {
             let namespace = Arc::clone(&namespace.label);
             return Err(RegisterError::RegistryFull { namespace, limit });
+        }
+        let limit = limits.bytes_per_namespace_max;
+        if writer.bytes() + bytes > limit {
+            let namespace = Arc::clone(&namespace.label);
+            return Err(RegisterError::TooManyBytes { namespace, limit });
         }
         Ok(())
     }
@@ -393,9 +434,15 @@ fn refuse_taken(commit: &Commit<'_>, key: Key<'_>, name: &Name) -> Result<(), Re
     }
 }
 
-fn entry(new: NewEntry, now: Instant) -> Entry {
+fn entry(new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
     let NewEntry { pid, name, metadata } = new;
-    Entry { name, pid, metadata, registered_at: now, updated_at: now }
+    let metadata = checked_at(&name, metadata, now)?;
+    Ok(Entry { name, pid, metadata, registered_at: now, updated_at: now })
+}
+
+fn checked_at(name: &Name, metadata: Metadata, now: Instant) -> Result<Metadata, RegisterError> {
+    let checked = metadata.checked(now);
+    checked.map_err(|source| RegisterError::Metadata { name: name.clone(), source })
 }
 
 /// Why `name` was not changed: nobody has it, or `owner` does.

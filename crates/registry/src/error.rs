@@ -6,6 +6,7 @@ use foundation_process::{CallError, SendError};
 use foundation_types::{Code, Error, Pid};
 
 use crate::label::LabelError;
+use crate::metadata::MetadataError;
 use crate::name::Name;
 use crate::revision::Revision;
 
@@ -28,6 +29,22 @@ pub enum RegisterError {
         name: Name,
         /// The process.
         pid: Pid,
+    },
+    /// The metadata has instants that cannot be.
+    #[error("{name} was not registered: its metadata is not acceptable")]
+    Metadata {
+        /// The name.
+        name: Name,
+        /// Every field that is wrong.
+        source: MetadataError,
+    },
+    /// The entries of the namespace carry as many bytes as they may.
+    #[error("namespace {namespace} is full: its entries would carry more than {limit} bytes")]
+    TooManyBytes {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// [`Limits::bytes_per_namespace_max`](crate::Limits).
+        limit: usize,
     },
     /// The process has as many names as it may have.
     #[error("process {pid} already has {limit} names, the most it may have")]
@@ -66,7 +83,10 @@ pub enum RegisterError {
 impl RegisterError {
     /// Tells whether the same registration can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::AlreadyRegistered { .. } | Self::RegistryFull { .. })
+        matches!(
+            self,
+            Self::AlreadyRegistered { .. } | Self::RegistryFull { .. } | Self::TooManyBytes { .. }
+        )
     }
 
     /// Returns the entry of the error catalogue for this failure.
@@ -74,7 +94,9 @@ impl RegisterError {
         match self {
             Self::AlreadyRegistered { .. } => Code::BusinessRuleViolation,
             Self::NoProcess { .. } => Code::ProcessNotAlive,
+            Self::Metadata { source, .. } => source.code(),
             Self::TooManyNames { .. }
+            | Self::TooManyBytes { .. }
             | Self::RegistryFull { .. }
             | Self::TooManyNamespaces { .. }
             | Self::TooManyHooks { .. } => Code::ResourceExhausted,
@@ -116,8 +138,9 @@ pub enum UpdateError {
         /// The one that stands.
         stands: Revision,
     },
-    /// The new owner cannot have the name.
-    #[error("{name} was not handed over")]
+    /// The metadata has instants that cannot be, or carries more bytes than there is room for; or the new owner
+    /// cannot have the name.
+    #[error("{name} was not changed")]
     Refused {
         /// The name.
         name: Name,

@@ -10,6 +10,8 @@ use crate::metadata::Health;
 use crate::name::Name;
 use crate::namespace::{Attribute, Candidates, Reading, Registration};
 use crate::pick::Strategy;
+use crate::plan::{Plan, Planned, plan};
+use crate::query::{Filter, Query};
 use crate::registry::Registry;
 use crate::revision::Revision;
 
@@ -146,6 +148,114 @@ impl Registry {
         }
     }
 
+    /// Answers a query: what matches it in a namespace, as of one revision.
+    ///
+    /// Without an order of its own it answers in an order of the registry's, which does not change for an entry
+    /// while it is registered; with one, names decide among equals.
+    ///
+    /// # Consistency
+    ///
+    /// Everything that was registered and matched at the revision, and nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use foundation_process::{Context, Outcome, Process, System};
+    /// # use foundation_registry::{Metadata, Name, Query, Registry};
+    /// # struct Worker;
+    /// # impl Process for Worker {
+    /// #     type Message = String;
+    /// #     async fn handle(&mut self, _: String, _: &mut Context<String>) -> Outcome { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let system = System::current();
+    /// # let registry = Registry::new(system.clone());
+    /// # let worker = system.spawn(Worker)?;
+    /// let metadata = Metadata::builder().capability("ocr").resource("memory_free", 512.0).build()?;
+    /// registry.register(worker.pid(), Name::new("agents", "reader-1")?, metadata)?;
+    ///
+    /// let query: Query = "capability:ocr health:healthy memory_free>=256 limit:5".parse()?;
+    /// let page = registry.query("agents", &query);
+    /// assert_eq!(page.registrations[0].pid, worker.pid());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn query(&self, namespace: &str, query: &Query) -> Page {
+        self.query_from(namespace, query, None)
+    }
+
+    /// Answers the next page of a query that has a limit. It is one of a newer revision, which it says: what has
+    /// been registered in the meantime is in it if it comes after the cursor.
+    pub fn query_after(&self, namespace: &str, query: &Query, cursor: &Cursor) -> Page {
+        self.query_from(namespace, query, Some(cursor))
+    }
+
+    fn query_from(&self, namespace: &str, query: &Query, after: Option<&Cursor>) -> Page {
+        let filter = query.filter().normalized();
+        self.read(namespace, |reading| {
+            let Planned { plan, candidates } = plan(reading, &filter);
+            let revision = Revision::new(reading.revision());
+            let mut found =
+                Vec::with_capacity(plan.candidates_max.min(query.limit().unwrap_or(64)));
+            if query.order().is_empty() {
+                let after = after.map_or(0, |cursor| cursor.slot + 1);
+                let rest = matching(reading, &candidates, &filter, after);
+                match query.limit() {
+                    // One more, to know whether there is another page.
+                    Some(limit) => found.extend(rest.take(limit.saturating_add(1))),
+                    None => found.extend(rest),
+                }
+            } else {
+                let order = |a: &Registration, b: &Registration| {
+                    query.compare(&**a, &**b).then_with(|| a.name.cmp(&b.name))
+                };
+                found.extend(
+                    matching(reading, &candidates, &filter, 0).filter(|found| {
+                        after.is_none_or(|cursor| order(found, &cursor.last).is_gt())
+                    }),
+                );
+                found.sort_unstable_by(order);
+            }
+            Page::of(revision, found, query.limit())
+        })
+    }
+
+    /// Returns how many match a query's filter, whatever its limit. What the indexes know for certain is counted
+    /// and not looked at.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::query`].
+    pub fn count(&self, namespace: &str, query: &Query) -> usize {
+        let filter = query.filter().normalized();
+        self.read(namespace, |reading| {
+            let Planned { plan, candidates } = plan(reading, &filter);
+            let is_exact = plan.is_exact();
+            reading.count(&candidates, is_exact, |version| filter.matches(&version.entry))
+        })
+    }
+
+    /// Returns whether anything matches a query's filter; looks no further than the first that does.
+    ///
+    /// # Consistency
+    ///
+    /// As [`Registry::query`].
+    pub fn exists(&self, namespace: &str, query: &Query) -> bool {
+        let filter = query.filter().normalized();
+        self.read(namespace, |reading| {
+            let Planned { candidates, .. } = plan(reading, &filter);
+            matching(reading, &candidates, &filter, 0).next().is_some()
+        })
+    }
+
+    /// Tells how a query would be answered now.
+    pub fn explain(&self, namespace: &str, query: &Query) -> Plan {
+        let filter = query.filter().normalized();
+        let nothing = Plan { indexed: Vec::new(), asked: Vec::new(), candidates_max: 0 };
+        self.read(namespace, |reading| Some(plan(reading, &filter).plan)).unwrap_or(nothing)
+    }
+
     /// Reads a namespace as of one revision; again, should the writer not have waited for it.
     fn read<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
         let list = self.shared().namespaces().list();
@@ -157,6 +267,58 @@ impl Registry {
                 return result;
             }
         }
+    }
+}
+
+/// What matches among the candidates, in the order of slots, from one on.
+fn matching<'a>(
+    reading: &'a Reading<'_>,
+    candidates: &'a Candidates,
+    filter: &'a Filter,
+    first: u32,
+) -> impl Iterator<Item = Registration> + 'a {
+    let versions = reading.versions_from(candidates, first);
+    versions.filter(|version| filter.matches(&version.entry)).map(Registration::new)
+}
+
+/// What a query found.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Page {
+    /// The revision of the namespace of which this is the answer.
+    pub revision: Revision,
+    /// What matches, in the order of the query.
+    pub registrations: Vec<Registration>,
+    /// Where the next page begins; none if this is the last.
+    pub next: Option<Cursor>,
+}
+
+/// The end of a page: give it to [`Registry::query_after`] with the same query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cursor {
+    revision: Revision,
+    slot: u32,
+    last: Registration,
+}
+
+impl Cursor {
+    /// Returns the revision of the page that it ends.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+}
+
+impl Page {
+    fn of(revision: Revision, mut found: Vec<Registration>, limit: Option<usize>) -> Self {
+        let limit = limit.unwrap_or(usize::MAX);
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| has_more).map(|last| Cursor {
+            revision,
+            slot: last.slot(),
+            last: last.clone(),
+        });
+        Self { revision, registrations: found, next }
     }
 }
 

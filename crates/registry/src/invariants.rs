@@ -56,6 +56,16 @@ pub enum Violation {
         /// How many there are.
         found: usize,
     },
+    /// Other bytes are counted than entries carry.
+    #[error("{namespace} counts {counted} bytes and its entries carry {found}")]
+    MiscountedBytes {
+        /// The namespace.
+        namespace: String,
+        /// What the counter says.
+        counted: usize,
+        /// What they carry.
+        found: usize,
+    },
     /// A slot that is not dirty is not what every reader would take it for.
     #[error("slot {slot} in {namespace} needs a question, and its bit says that it does not")]
     NotDirty {

@@ -1,4 +1,4 @@
-//! The one rule for all texts that others choose: namespaces, ids and capabilities.
+//! The one rule for all texts that others choose: namespaces, ids, capabilities, names of attributes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +13,19 @@ pub enum LabelKind {
     LocalId,
     /// A capability; at most 64 bytes.
     Capability,
+    /// A node that a process prefers; at most 64 bytes.
+    NodeAffinity,
+    /// The name of a resource, a coordination variable or an attribute; at most 64 bytes, and without
+    /// the dot that separates names in a path.
+    Attribute,
 }
 
 impl LabelKind {
-    /// The greatest number of bytes. A namespace and a capability are shown in one column of a table;
-    /// an id may carry a path or a key of the application.
+    /// The greatest number of bytes. What is short is shown in one column of a table; an id may carry
+    /// a path or a key of the application.
     pub const fn bytes_max(self) -> usize {
         match self {
-            Self::Namespace | Self::Capability => 64,
+            Self::Namespace | Self::Capability | Self::NodeAffinity | Self::Attribute => 64,
             Self::LocalId => 255,
         }
     }
@@ -32,11 +37,13 @@ impl fmt::Display for LabelKind {
             Self::Namespace => "namespace",
             Self::LocalId => "local id",
             Self::Capability => "capability",
+            Self::NodeAffinity => "node affinity",
+            Self::Attribute => "attribute name",
         })
     }
 }
 
-/// Tells why a text is no namespace, id or capability.
+/// Tells why a text is not what it was meant to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind}: {fault}", kind = self.kind, fault = self.fault)]
 pub struct LabelError {
@@ -60,7 +67,7 @@ pub enum LabelFault {
         bytes_max: usize,
     },
     /// It has a character that would make it unreadable or ambiguous in a log: white space, a
-    /// control character or, except in a local id, a slash.
+    /// control character or, except in a local id, a slash; in the name of an attribute also a dot.
     Character {
         /// The character.
         found: char,
@@ -91,7 +98,8 @@ pub(crate) fn checked(kind: LabelKind, text: &str) -> Result<Arc<str>, LabelErro
     }
 }
 
-fn fault(kind: LabelKind, text: &str) -> Option<LabelFault> {
+/// Returns the first rule that a text breaks.
+pub(crate) fn fault(kind: LabelKind, text: &str) -> Option<LabelFault> {
     if text.is_empty() {
         return Some(LabelFault::Empty);
     }
@@ -101,7 +109,8 @@ fn fault(kind: LabelKind, text: &str) -> Option<LabelFault> {
     }
     let banned = |sign: char| {
         let slash = sign == '/' && kind != LabelKind::LocalId;
-        slash || sign.is_whitespace() || sign.is_control()
+        let dot = sign == '.' && kind == LabelKind::Attribute;
+        slash || dot || sign.is_whitespace() || sign.is_control()
     };
     let (at, found) = text.char_indices().find(|&(_, sign)| banned(sign))?;
     Some(LabelFault::Character { found, at })

@@ -62,9 +62,15 @@
 #![forbid(unsafe_code)]
 
 mod change;
+mod entry;
+mod field;
 mod label;
 mod metadata;
 mod name;
+mod path;
+mod query;
+mod scan;
+mod value;
 
 mod registry;
 mod revision;
@@ -76,6 +82,7 @@ mod namespaces;
 mod owner;
 
 mod pick;
+mod plan;
 mod wait;
 mod watch;
 
@@ -87,15 +94,28 @@ pub mod invariants;
 pub mod model;
 
 pub use change::NewEntry;
+pub use entry::Entry;
 pub use error::{
     AwaitError, BatchError, NamedCallError, NamedSendError, RegisterError, UpdateError, WatchError,
 };
+pub use field::{Field, Fields};
+pub use find::{Cursor, Page};
 pub use label::{LabelError, LabelFault, LabelKind};
-pub use metadata::{Entry, Health, Metadata, MetadataError};
+pub use metadata::{
+    FieldError, FieldFault, Health, Kind, Metadata, MetadataBuilder, MetadataError, Patch,
+};
 pub use name::Name;
 pub use namespace::Registration;
+pub use path::{Path, PathError, PathFault};
 pub use pick::Strategy;
+pub use plan::Plan;
+pub use query::{
+    Bound, Equality, FieldBuilder, Filter, FilterBuilder, Order, Query, QueryBuilder, QueryError,
+    field,
+};
 pub use registry::{Counts, Limits, Registry};
 pub use revision::Revision;
+pub use scan::ParseError;
+pub use value::Value;
 pub use wait::NamedAddress;
 pub use watch::{Lagged, Snapshot, Watch, WatchChange, WatchEvent};

@@ -11,8 +11,9 @@ pub use foundation_env::sync::model as check;
 use foundation_env::sync::thread;
 use foundation_types::{Instant, NodeId, Pid};
 
+use crate::entry::Entry;
 use crate::hash::Seed;
-use crate::metadata::{Entry, Health, Metadata};
+use crate::metadata::{Health, Metadata};
 use crate::name::Name;
 use crate::namespace::{Attribute, Candidates, Cause, Key, Namespace, Reading, Version};
 

@@ -126,6 +126,8 @@ pub(crate) struct Writer {
     /// Slots for which readers before a revision must go, in the order of those.
     settling: VecDeque<(u64, u32)>,
     entries: usize,
+    /// What they carry.
+    bytes: usize,
     /// Versions that were unlinked, to be dropped without the lock.
     unlinked: Unlinked,
 }
@@ -136,6 +138,7 @@ type Unlinked = SmallVec<[Arc<Version>; 2]>;
 /// See [`Counts`](crate::Counts).
 pub(crate) struct Sizes {
     pub(crate) entries: usize,
+    pub(crate) bytes: usize,
     pub(crate) index_rows: usize,
     pub(crate) waiting: usize,
     pub(crate) watches: usize,
@@ -172,6 +175,7 @@ impl Namespace {
                 ended: VecDeque::new(),
                 settling: VecDeque::new(),
                 entries: 0,
+                bytes: 0,
                 unlinked: Unlinked::new(),
             }),
         }
@@ -259,6 +263,7 @@ impl Namespace {
         let members = |term: &Arc<Term>| term.members.len() as usize;
         Sizes {
             entries: writer.entries,
+            bytes: writer.bytes,
             index_rows: writer.terms.all().map(members).sum(),
             waiting: writer.ended.len() + writer.settling.len(),
             watches: self.ring.watchers(),
@@ -279,6 +284,10 @@ impl Namespace {
 impl Writer {
     pub(crate) fn entries(&self) -> usize {
         self.entries
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Slots ever used.

@@ -58,6 +58,8 @@ use crate::revision::Revision;
 pub struct Limits {
     /// Entries in one namespace; 131,072 by default.
     pub entries_per_namespace_max: usize,
+    /// Bytes that the entries of one namespace carry ([`Entry::bytes`](crate::Entry::bytes)); 64 MiB by default.
+    pub bytes_per_namespace_max: usize,
     /// Namespaces; 1,024 by default. They are meant for the parts of a system, not for its data.
     pub namespaces_max: usize,
     /// Names of one process; 64 by default, so that a death is short.
@@ -73,6 +75,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             entries_per_namespace_max: 1 << 17,
+            bytes_per_namespace_max: 64 << 20,
             namespaces_max: 1 << 10,
             names_per_process_max: 64,
             watches_per_namespace_max: 1 << 10,
@@ -89,6 +92,8 @@ pub struct Counts {
     pub namespaces: usize,
     /// Registered names.
     pub entries: usize,
+    /// Bytes that they carry.
+    pub bytes: usize,
     /// Pairs of a slot and an indexed value that it carries.
     pub index_rows: usize,
     /// Versions and slots that wait for readers before they are taken back.
@@ -140,6 +145,7 @@ impl Registry {
             let sizes = namespace.sizes();
             counts.namespaces += 1;
             counts.entries += sizes.entries;
+            counts.bytes += sizes.bytes;
             counts.index_rows += sizes.index_rows;
             counts.waiting += sizes.waiting;
             counts.watches += sizes.watches;

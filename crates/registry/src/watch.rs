@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use foundation_env::fault;
 use foundation_types::ExitReason;
 
-use crate::metadata::Entry;
+use crate::entry::Entry;
 use crate::namespace::{Cause, Change, Found, Namespace, Registration, Version};
 use crate::revision::Revision;
 

@@ -5,6 +5,7 @@
 mod deaths;
 mod lookups;
 mod model;
+mod queries;
 mod waits;
 mod watches;
 mod world;

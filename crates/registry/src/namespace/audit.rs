@@ -8,8 +8,8 @@ use foundation_env::sync::atomic::Ordering;
 use super::members::BLOCK;
 use super::version::Version;
 use super::{Attribute, Namespace, Writer};
+use crate::entry::Entry;
 use crate::invariants::Violation;
-use crate::metadata::Entry;
 
 impl Namespace {
     /// Every entry, in the order of slots.
@@ -34,6 +34,11 @@ impl Namespace {
                 counted,
                 found,
             });
+        }
+        let (counted, found) = (writer.bytes, standing.iter().map(|one| one.entry.bytes()).sum());
+        if counted != found {
+            let namespace = self.label.to_string();
+            violations.push(Violation::MiscountedBytes { namespace, counted, found });
         }
         for version in &standing {
             let name = &version.entry.name;
@@ -87,14 +92,14 @@ impl Namespace {
 }
 
 fn shown(attribute: Attribute, value: &str) -> String {
-    match attribute {
-        Attribute::Capability => format!("capability:{value}"),
-        Attribute::Health => format!("health:{value}"),
-    }
+    format!("{}:{value}", attribute.path())
 }
 
 /// The indexed values of an entry.
 fn values_of(entry: &Entry) -> BTreeSet<(Attribute, &str)> {
-    let capabilities = entry.metadata.capabilities().map(|value| (Attribute::Capability, value));
-    capabilities.chain([(Attribute::Health, entry.metadata.health().as_str())]).collect()
+    let metadata = &entry.metadata;
+    let capabilities = metadata.capabilities().map(|value| (Attribute::Capability, value));
+    let health = (Attribute::Health, metadata.health().as_str());
+    let kind = (Attribute::Kind, metadata.kind().as_str());
+    capabilities.chain([health, kind]).collect()
 }

@@ -13,7 +13,7 @@ use super::reclaim::Leftovers;
 use super::ring::{Cause, Change};
 use super::version::{Standing, TermNumbers, Version};
 use super::{Attribute, Key, Namespace, Noted, Writer};
-use crate::metadata::Entry;
+use crate::entry::Entry;
 use crate::revision::Revision;
 
 /// The writer's turn. Nothing is visible before [`Commit::publish`]; a commit that is dropped without
@@ -130,6 +130,7 @@ impl Commit<'_> {
         namespace.mark(slot, |block| &block.dirty, true);
         namespace.mark(slot, |block| &block.taken, true);
         let terms = self.enter_terms(&entry, slot);
+        self.writer.bytes += entry.bytes();
         let older = self.writer.newest(slot).cloned();
         if let Some(older) = older.as_ref().filter(|older| older.stands()) {
             self.end(older);
@@ -148,6 +149,9 @@ impl Commit<'_> {
 
     fn end(&mut self, old: &Arc<Version>) {
         old.close(self.revision);
+        if !fault::planted("registry_bytes_drift") {
+            self.writer.bytes -= old.entry.bytes();
+        }
         self.writer.pend(old.slot);
         self.leftovers.ended.push(Arc::clone(old));
     }
@@ -164,6 +168,8 @@ impl Commit<'_> {
             .collect();
         let health = entry.metadata.health().as_str();
         terms.push(enter(Attribute::Health, health, &|| Arc::from(health)));
+        let kind = entry.metadata.kind().as_str();
+        terms.push(enter(Attribute::Kind, kind, &|| Arc::from(kind)));
         terms
     }
 

@@ -74,6 +74,12 @@ impl Reading<'_> {
         self.namespace.terms.find(self.namespace.term_key(attribute, value))
     }
 
+    /// How many entries there may be: slots that were ever used.
+    pub(crate) fn entries(&self) -> usize {
+        let blocks = Candidates::All.blocks(self.namespace).len();
+        blocks.saturating_mul(usize::try_from(BLOCK).unwrap_or(usize::MAX))
+    }
+
     /// The slots that may carry a value; none, if nobody carries it.
     pub(crate) fn carriers(&self, attribute: Attribute, value: &str) -> Candidates {
         let term = self.term(attribute, value);
@@ -82,11 +88,23 @@ impl Reading<'_> {
 
     /// What the candidates held at the revision, in the order of their slots.
     pub(crate) fn versions(&self, candidates: &Candidates) -> impl Iterator<Item = Arc<Version>> {
-        let slots = candidates.blocks(self.namespace).into_iter().flat_map(move |number| {
+        self.versions_from(candidates, 0)
+    }
+
+    /// As [`Reading::versions`], from a slot on.
+    pub(crate) fn versions_from(
+        &self,
+        candidates: &Candidates,
+        first: u32,
+    ) -> impl Iterator<Item = Arc<Version>> {
+        let blocks = candidates.blocks(self.namespace).into_iter();
+        let blocks = blocks.skip_while(move |number| *number < first / BLOCK);
+        let slots = blocks.flat_map(move |number| {
             let mut words = [0; WORDS];
             candidates.read(self.namespace, number, &mut words);
             ones(&words).map(move |at| number * BLOCK + at)
         });
+        let slots = slots.skip_while(move |slot| *slot < first);
         slots.filter_map(|slot| version::at(self.namespace.slots.get(slot)?, self.revision))
     }
 

@@ -14,6 +14,27 @@ use super::members::{Held, Members};
 pub(crate) enum Attribute {
     Capability,
     Health,
+    Kind,
+}
+
+impl Attribute {
+    /// The attribute that a query calls so.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        match path {
+            "capability" => Some(Self::Capability),
+            "health" => Some(Self::Health),
+            "type" => Some(Self::Kind),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Capability => "capability",
+            Self::Health => "health",
+            Self::Kind => "type",
+        }
+    }
 }
 
 /// What a term is found by.

@@ -8,7 +8,7 @@ use foundation_env::sync::AtomicArc;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
-use crate::metadata::Entry;
+use crate::entry::Entry;
 use crate::revision::Revision;
 
 /// The end of a version that stands.
@@ -38,8 +38,8 @@ pub(crate) struct Standing {
     pub(crate) terms: TermNumbers,
 }
 
-/// Numbers of terms; of three capabilities and a health without an allocation.
-pub(crate) type TermNumbers = SmallVec<[u32; 4]>;
+/// Numbers of terms; of three capabilities, a health and a kind without an allocation.
+pub(crate) type TermNumbers = SmallVec<[u32; 6]>;
 
 /// The newest version of a slot; none while it is vacant.
 pub(crate) type Slot = AtomicArc<Version>;

@@ -9,7 +9,7 @@ use foundation_registry::{
 };
 use foundation_types::Pid;
 
-use crate::world::{Task, Way, World, can, give_way, name};
+use crate::world::{Task, Way, World, can, give_way, name, said};
 
 /// Runs a test in a simulated world of its own and audits the registry at its end.
 fn in_world<Fut: Future<Output = ()>>(test: impl FnOnce(World) -> Fut) {
@@ -57,7 +57,7 @@ fn register_never_overwrites() {
             assert_eq!(refused, Err(taken));
         }
         let entry = world.registry.lookup(&name).expect("registered");
-        assert_eq!((entry.pid, entry.metadata.clone()), (first, can(&["x"])));
+        assert_eq!((entry.pid, said(&entry.metadata)), (first, said(&can(&["x"]))));
     });
 }
 

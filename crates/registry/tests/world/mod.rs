@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use foundation_env::Env;
 use foundation_process::{Address, Context, Outcome, Process, Reply, System};
-use foundation_registry::{Metadata, Name, Registry};
+use foundation_registry::{Health, Metadata, Name, Registry};
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 /// The ways in which a process can end that somebody can ask for.
@@ -121,6 +121,11 @@ pub(crate) fn name(namespace: &str, id: &str) -> Name {
 
 pub(crate) fn can(capabilities: &[&str]) -> Metadata {
     Metadata::new(capabilities.iter().copied()).expect("the test's capabilities are valid")
+}
+
+/// What metadata says beside its instants, which the registry fills in.
+pub(crate) fn said(metadata: &Metadata) -> (Vec<String>, Health) {
+    (metadata.capabilities().map(str::to_owned).collect(), metadata.health())
 }
 
 /// Lets others run once.

@@ -1,0 +1,157 @@
+//! Where in a registration a value stands.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
+
+/// A checked path to a field, such as `health` or `custom.gpu.model`. Cloning is cheap.
+///
+/// One to eight segments of letters, digits, `_` and `-`, with dots between them and no `-` at the
+/// beginning. The words of the query language are no paths, so a text is never read in two ways.
+///
+/// # Examples
+///
+/// ```
+/// use foundation_registry::Path;
+///
+/// let path = Path::new("custom.gpu.model")?;
+/// assert_eq!(path.segments().collect::<Vec<_>>(), ["custom", "gpu", "model"]);
+/// assert!(Path::new("custom..model").is_err());
+/// # Ok::<(), foundation_registry::PathError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(Arc<str>);
+
+/// Why a text is no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a path: {text:?}: {fault}", text = self.text, fault = self.fault)]
+pub struct PathError {
+    /// The text, cut at [`Path::BYTES_MAX`].
+    pub text: String,
+    /// The first rule it breaks.
+    pub fault: PathFault,
+}
+
+/// Names a rule that a path breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathFault {
+    /// A segment, or the whole, has no character.
+    EmptySegment {
+        /// Its byte offset.
+        at: usize,
+    },
+    /// There are more than [`Path::SEGMENTS_MAX`] segments.
+    TooManySegments,
+    /// It is longer than [`Path::BYTES_MAX`].
+    TooLong,
+    /// A character is neither letter, digit, `_` nor `-`, or the first one is a `-`.
+    Character {
+        /// The character.
+        found: char,
+        /// Its byte offset.
+        at: usize,
+    },
+    /// It is one of `and`, `or`, `not`, `in`, `has`, `order` and `limit`, in any case of letters.
+    Reserved,
+}
+
+impl Path {
+    /// The segments of a path.
+    pub const SEGMENTS_MAX: usize = 8;
+    /// The bytes of a path; as many as those of a local id.
+    pub const BYTES_MAX: usize = 255;
+
+    /// Checks a text and takes it over.
+    ///
+    /// # Errors
+    ///
+    /// The first rule the text breaks.
+    pub fn new(text: &str) -> Result<Self, PathError> {
+        match fault(text) {
+            None => Ok(Self(Arc::from(text))),
+            Some(fault) => {
+                let end = text.floor_char_boundary(Self::BYTES_MAX);
+                let text = text.get(..end).unwrap_or_default().to_owned();
+                Err(PathError { text, fault })
+            }
+        }
+    }
+
+    /// Returns the whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the segments from the outermost one.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('.')
+    }
+
+    /// Tells whether a character may stand in a path, as part of a segment or between two.
+    pub(crate) fn may_have(sign: char) -> bool {
+        sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.')
+    }
+}
+
+/// The words that mean something else where a path may stand.
+const RESERVED: [&str; 7] = ["and", "or", "not", "in", "has", "order", "limit"];
+
+fn fault(text: &str) -> Option<PathFault> {
+    if text.len() > Path::BYTES_MAX {
+        return Some(PathFault::TooLong);
+    }
+    let leading = text.starts_with('-').then_some((0, '-'));
+    let mut signs = text.char_indices();
+    if let Some((at, found)) = leading.or_else(|| signs.find(|&(_, sign)| !Path::may_have(sign))) {
+        return Some(PathFault::Character { found, at });
+    }
+    let mut at = 0;
+    for segment in text.split('.') {
+        if segment.is_empty() {
+            return Some(PathFault::EmptySegment { at });
+        }
+        at += segment.len() + 1;
+    }
+    if text.split('.').count() > Path::SEGMENTS_MAX {
+        return Some(PathFault::TooManySegments);
+    }
+    RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word)).then_some(PathFault::Reserved)
+}
+
+impl fmt::Display for PathFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptySegment { at } => write!(f, "a segment is empty at byte {at}"),
+            Self::TooManySegments => {
+                write!(f, "at most {} segments are allowed", Path::SEGMENTS_MAX)
+            }
+            Self::TooLong => write!(f, "at most {} bytes are allowed", Path::BYTES_MAX),
+            Self::Character { found, at } => write!(f, "remove {found:?} at byte {at}"),
+            Self::Reserved => f.write_str("it is a word of the query language"),
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Path {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        Self::new(text)
+    }
+}
+
+impl AsRef<str> for Path {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
