@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_process::{Address, System};
-use foundation_registry::{Metadata, Name, Registry};
+use foundation_registry::{Metadata, Name, Page, Query, Registry};
 use foundation_types::{Code, Error, Pid};
 
 use crate::agent::AgentMessage;
@@ -98,6 +98,11 @@ impl Directory {
             // It has died since, which is rare enough to copy the list.
             excluded.to_mut().insert(first);
         }
+    }
+
+    /// Answers a query about the agents, as of one revision of their namespace; see [`Registry::query`].
+    pub fn query(&self, query: &Query) -> Page {
+        self.shared.registry.query(&self.shared.namespace, query)
     }
 
     /// Sets who is told of arrivals, in place of whoever was. The closure runs inside the arriving agent:

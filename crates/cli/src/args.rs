@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use foundation_agent::Actions;
+use foundation_registry::Query;
 
 use crate::text::Table;
 
@@ -125,6 +126,13 @@ pub struct RunArgs {
     /// Prints no progress.
     #[arg(long, short)]
     pub quiet: bool,
+    /// Also lists the agents that match a query when the work is done, before they are stopped.
+    ///
+    /// Conditions stand side by side, such as `capability:text.stats health:healthy`; there are `!=`, `<`, `in (a,
+    /// b)`, OR, NOT and parentheses, and `order:id` or `limit:5` beside them. The fields are id, type, health,
+    /// capability, node, `registered_at`, `updated_at`, resources and custom attributes. An empty text lists all.
+    #[arg(long, value_name = "QUERY", value_parser = query)]
+    pub query: Option<String>,
 }
 
 /// Arguments of `check`.
@@ -176,6 +184,14 @@ impl From<ChosenShell> for Shell {
 }
 
 /// What the plan of deaths takes.
+/// Checks a query. It is kept as a text, which is what it was asked as.
+fn query(text: &str) -> Result<String, String> {
+    match text.parse::<Query>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("not a query\n\n{}", error.render(text))),
+    }
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),

@@ -13,6 +13,7 @@ mod run;
 mod signals;
 
 mod failure;
+mod found;
 mod progress;
 mod report;
 mod text;

@@ -8,6 +8,7 @@ use foundation_types::Error;
 use foundation_workflow::{RunStatus, TaskStatus};
 use serde::Serialize;
 
+use crate::found::Found;
 use crate::progress::per_second;
 use crate::text::{Table, counted, grouped, printable, size};
 
@@ -96,6 +97,7 @@ pub struct Output {
     report: Payload,
     digest: Option<DigestReport>,
     run: RunSummary,
+    found: Option<Found>,
 }
 
 impl Output {
@@ -104,16 +106,27 @@ impl Output {
         let digest = report.decode::<DigestReport>().ok();
         let bytes = digest.as_ref().and_then(|digest| usize::try_from(digest.bytes).ok());
         run.bytes_per_second = bytes.map(|bytes| per_second(bytes, elapsed));
-        Self { report, digest, run }
+        Self { report, digest, run, found: None }
     }
 
-    /// Returns one JSON object on one line: `report`, byte for byte what the last task returned, and `run`.
+    /// Adds what a query found.
+    #[must_use]
+    pub fn with_found(mut self, found: Option<Found>) -> Self {
+        self.found = found;
+        self
+    }
+
+    /// Returns one JSON object on one line: `report`, byte for byte what the last task returned, `run`, and `found` if
+    /// a query was asked.
     ///
     /// # Errors
     /// `serialization_failed` when the summary has no JSON form.
     pub fn json(&self) -> Result<String, Error> {
         let run = Payload::encode(&self.run)?;
-        let object = Payload::object([("report", &self.report), ("run", &run)])?;
+        let found = self.found.as_ref().map(Payload::encode).transpose()?;
+        let parts = [("report", &self.report), ("run", &run)].into_iter();
+        let found = found.iter().map(|found| ("found", found));
+        let object = Payload::object(parts.chain(found))?;
         Ok(format!("{}\n", object.as_str()))
     }
 
@@ -123,6 +136,9 @@ impl Output {
             Some(digest) => tables(digest),
             None => format!("{}\n\n", self.report.as_str()),
         };
+        if let Some(found) = &self.found {
+            text.push_str(&found.human());
+        }
         text.push_str(&run_lines(&self.run));
         text
     }

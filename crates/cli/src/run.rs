@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
-use foundation_agent::{Actions, Payload};
+use foundation_agent::Actions;
 use foundation_env::{Either, Env, select_biased};
 use foundation_node::{Node, NodeError, NodeStatus, RunOptions, SystemSpec, check_input};
 use foundation_process::{Limits, ShutdownReport, System};
+use foundation_registry::Query;
 use foundation_types::{Code, Error, Instant};
 use foundation_workflow::{Chaos, RunEnd, RunOutcome, RunStatus};
 use tokio::runtime::{Builder, Runtime};
@@ -15,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::found::Found;
 use crate::progress::{ProgressMode, ProgressSample, ProgressStream, ProgressView};
 use crate::report::{Output, RunSummary};
 use crate::signals::Signals;
@@ -142,8 +144,7 @@ impl End {
         }
     }
 
-    fn report(report: Payload, summary: RunSummary, elapsed: Duration, json: bool) -> Self {
-        let output = Output::new(report, summary, elapsed);
+    fn report(output: &Output, json: bool) -> Self {
         if !json {
             return Self { exit: Exit::Success, output: output.human(), remark: String::new() };
         }
@@ -161,6 +162,7 @@ struct Driver<'a> {
     /// The first signal that came.
     stop: Option<Exit>,
     json: bool,
+    query: Option<Query>,
     started: Instant,
     view: ProgressView,
     /// How far the run was when it was last seen; `None` before it has begun.
@@ -187,7 +189,9 @@ impl<'a> Driver<'a> {
         let mode = ProgressMode::choose(ProgressStream::of_stderr(), args.json, args.quiet);
         let view = ProgressView::new(mode, started);
         let json = args.json;
-        Self { system, signals, stop: None, json, started, view, seen: None, err }
+        // Checked with the arguments.
+        let query = args.query.as_ref().and_then(|text| text.parse().ok());
+        Self { system, signals, stop: None, json, query, started, view, seen: None, err }
     }
 
     async fn drive(mut self, spec: SystemSpec, options: &RunOptions) -> io::Result<End> {
@@ -227,6 +231,7 @@ impl<'a> Driver<'a> {
             self.seen = Some(Seen { run: outcome.status.clone(), restarts: node.restarts() });
         }
         self.finish_progress()?;
+        let found = self.query.as_ref().map(|query| Found::new(query, &node.query(query)));
         if let Err(at_once) = self.shut_down().await? {
             return Ok(Err(at_once));
         }
@@ -237,7 +242,8 @@ impl<'a> Driver<'a> {
                 let summary = self.summary(elapsed).unwrap_or_else(|| {
                     RunSummary::new(elapsed, &RunStatus::default(), node.restarts())
                 });
-                End::report(report, summary, elapsed, self.json)
+                let output = Output::new(report, summary, elapsed).with_found(found);
+                End::report(&output, self.json)
             }
             Ok(RunEnd::Interrupted) => {
                 self.failed(self.stop.unwrap_or(Exit::Interrupted), Failure::interrupted())

@@ -58,6 +58,25 @@ fn json_is_one_object_with_report_and_run() {
 }
 
 #[test]
+fn a_query_lists_the_agents_that_match_and_a_bad_one_starts_nothing() {
+    let folder = folder();
+    let query = "capability:text.stats health:healthy order:-id limit:1";
+    let output = run(folder.path(), &["--json", "--workers", "2", "--query", query]);
+    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = &value["found"];
+    assert_eq!((&found["query"], &found["has_more"]), (&query.into(), &true.into()));
+    let agents = found["agents"].as_array().unwrap();
+    assert_eq!((agents.len(), &agents[0]["id"]), (1, &"readers-2".into()));
+    assert_eq!(agents[0]["capabilities"], serde_json::json!(["text.stats"]));
+    let output = run(folder.path(), &["--query", "capability:no.such"]);
+    assert!(text(&output.stdout).contains("0 agents for capability:no.such"));
+    let output = run(folder.path(), &["--query", "health:"]);
+    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(2)));
+    assert!(text(&output.stderr).contains("not a query"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_pipe_gets_plain_text_and_the_report_stands_alone_on_standard_output() {
     let folder = folder();
     let output = run(folder.path(), &[]);

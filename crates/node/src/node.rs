@@ -6,7 +6,7 @@ use std::time::Duration;
 use foundation_agent::Directory;
 use foundation_env::{Either, select_biased};
 use foundation_process::{Address, Down, ShutdownReport, System};
-use foundation_registry::Registry;
+use foundation_registry::{Page, Query, Registry};
 use foundation_supervisor::{ChildAddress, ChildCallError, SupervisorMessage};
 use foundation_types::{Deadline, ExitReason};
 use foundation_workflow::{Chaos, KeeperMessage, RunOutcome, RunStatus};
@@ -149,6 +149,11 @@ impl Node {
     /// Returns how many agents the system has.
     pub fn agents(&self) -> usize {
         self.agents
+    }
+
+    /// Answers a query about the agents that live now.
+    pub fn query(&self, query: &Query) -> Page {
+        self.directory.query(query)
     }
 
     /// Ends the run early: nothing more is handed out, agents finish what they are at or give it up, and

@@ -1,8 +1,8 @@
 //! The registry: finds processes by name and by what they can do.
 //!
-//! A process is registered under a [`Name`] (a namespace and an id within it) with [`Metadata`]: the
-//! capabilities it offers and its health. Others look it up by name, list who has a capability, or
-//! let the registry [`pick`](Registry::pick) one.
+//! A process is registered under a [`Name`] (a namespace and an id within it) with [`Metadata`]: its
+//! capabilities, kind, health, resources and attributes. Others look it up by name, ask a [`Query`], watch a
+//! namespace, or let the registry [`pick`](Registry::pick) one.
 //!
 //! # What it promises
 //!
