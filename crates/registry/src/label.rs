@@ -38,7 +38,7 @@ impl fmt::Display for LabelKind {
             Self::LocalId => "local id",
             Self::Capability => "capability",
             Self::NodeAffinity => "node affinity",
-            Self::Attribute => "attribute name",
+            Self::Attribute => "field name",
         })
     }
 }

@@ -184,11 +184,11 @@ impl Metadata {
     }
 
     /// Sets the health as it was found at a moment, which becomes that of the last health check unless
-    /// there was a later one. Copies nothing.
+    /// there was a later one; a moment before the creation counts as the creation. Copies nothing.
     #[must_use]
     pub fn with_health_at(mut self, health: Health, at: Instant) -> Self {
         self.health = health;
-        self.last_health_check = self.last_health_check.max(at);
+        self.last_health_check = self.last_health_check.max(self.created_at).max(at);
         self.has_last_health_check = true;
         self
     }

@@ -245,7 +245,7 @@ impl Action {
         }
     }
 
-    /// Checks the names of a path, and what is put there: merging descends into it.
+    /// Checks the names of a path, and what is merged there before merging descends into it.
     fn is_sound(&self, faults: &mut Faults, place: &Place<'_>, path: &str, level: usize) -> bool {
         let (name, rest) = path.split_once('.').map_or((path, None), |(n, rest)| (n, Some(rest)));
         let here = Place::Key(place, name);
@@ -256,8 +256,9 @@ impl Action {
         let is_name = faults.label(&here, LabelKind::Attribute, name).is_some();
         let is_rest_sound = match (rest, self) {
             (Some(rest), _) => self.is_sound(faults, &here, rest, level + 1),
-            (None, Self::Remove) => true,
-            (None, Self::Set(value) | Self::Merge(value)) => {
+            // What is set is checked with the result.
+            (None, Self::Set(_) | Self::Remove) => true,
+            (None, Self::Merge(value)) => {
                 let mut found = Faults::default();
                 let mut audit = Audit::new(&mut found);
                 audit.value(&here, value, level);

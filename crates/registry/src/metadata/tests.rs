@@ -37,6 +37,10 @@ fn a_health_check_and_a_copy_share_the_rest() {
     // The clock of a check does not run backwards.
     let changed = changed.with_health_at(Health::Healthy, at(6));
     assert_eq!((changed.health(), changed.last_health_check()), (Health::Healthy, Some(at(7))));
+    // And it does not start before the process.
+    let created = Metadata::builder().created_at(at(5)).build().unwrap();
+    let changed = created.with_health_at(Health::Healthy, at(4));
+    assert_eq!(changed.last_health_check(), Some(at(5)));
 }
 
 #[test]

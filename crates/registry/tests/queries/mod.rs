@@ -283,6 +283,7 @@ fn bytes_are_bounded_and_counted() {
     );
 }
 
+/// Guarantee I4
 #[test]
 fn metadata_from_the_future_is_refused() {
     in_world(

@@ -89,7 +89,7 @@ fn an_error_tells_place_cause_and_remedy_of_each_field_and_stays_small() {
          affinity[\"\"]: not a node affinity: the text is empty; \
          resources.cpu: the number is not finite: give a finite one; \
          resources.disk: the number is below zero: give zero or more; \
-         custom.x[\"k.\"]: not a attribute name: remove '.' at byte 1; \
+         custom.x[\"k.\"]: not a field name: remove '.' at byte 1; \
          custom.x[\"k.\"]: the number is not finite: give a finite one"
     );
     let long = "\u{1}".repeat(1 << 20);
