@@ -128,8 +128,8 @@ impl Query {
         A: Fields + ?Sized,
         B: Fields + ?Sized,
     {
-        let orders = self.order.iter().map(|order| order.compare(a, b));
-        orders.fold(Ordering::Equal, Ordering::then)
+        let mut orders = self.order.iter().map(|order| order.compare(a, b));
+        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 }
 

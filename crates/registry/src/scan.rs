@@ -2,6 +2,9 @@
 
 use foundation_types::{Code, Error};
 
+#[cfg(test)]
+mod tests;
+
 /// Why a text is no query or no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("found {found} at byte {at}, expected {expected}")]

@@ -9,6 +9,9 @@ mod text;
 pub(crate) use order::{Scalar, lexicographic};
 pub(crate) use text::{scalar, sequence};
 
+#[cfg(test)]
+mod tests;
+
 /// A value of a coordination variable or of a custom attribute. Cloning is cheap.
 ///
 /// `==` tells whether two values are the same, kind and all: the integer 1 is not the number 1.0, and

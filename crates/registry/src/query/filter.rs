@@ -11,8 +11,8 @@ use crate::value::Value;
 /// printing and dropping it are too.
 ///
 /// Made with [`field`](super::field) or parsed from a text; what the parts mean stands at
-/// [`Query`](super::Query). Two filters are equal if they are written alike; that they match the same
-/// says [`normalized`](Self::normalized) more often.
+/// [`Query`](super::Query). Two filters are equal if they are written alike; two that match the same may
+/// differ.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter(pub(super) Node);
 

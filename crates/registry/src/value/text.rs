@@ -18,7 +18,7 @@ struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reads_as_text = || matches!(literal(self.0), Some(Value::Text(_)));
+        let reads_as_text = || matches!(literal(self.0), Ok(Value::Text(_)));
         if self.0.chars().all(|sign| is_bare(sign) && is_plain(sign)) && reads_as_text() {
             return f.write_str(self.0);
         }
@@ -72,43 +72,44 @@ fn is_bare(sign: char) -> bool {
     !special && !sign.is_whitespace() && !sign.is_control()
 }
 
-/// Reads a word without quotes; none if it must not stand there.
-fn literal(word: &str) -> Option<Value> {
-    let joins = ["and", "or", "not"].iter().any(|join| word.eq_ignore_ascii_case(join));
-    if joins || word.is_empty() || word.starts_with(':') {
-        return None;
+/// Reads a word without quotes, or says what should stand there instead.
+fn literal(word: &str) -> Result<Value, &'static str> {
+    if word.is_empty() || word.starts_with(':') {
+        return Err("a value; quote a text that begins so");
+    }
+    if ["and", "or", "not"].iter().any(|join| word.eq_ignore_ascii_case(join)) {
+        return Err("a value; quote a text that is a word of the language");
     }
     match word {
-        "true" => return Some(Value::Bool(true)),
-        "false" => return Some(Value::Bool(false)),
+        "true" => return Ok(Value::Bool(true)),
+        "false" => return Ok(Value::Bool(false)),
         _ => {}
     }
     let is_numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
     if !has_digit || !word.bytes().all(is_numeric) {
-        return Some(Value::from(word));
+        return Ok(Value::from(word));
     }
     if let Ok(integer) = word.parse() {
-        return Some(Value::Integer(integer));
+        return Ok(Value::Integer(integer));
     }
     match word.parse::<f64>() {
         // An integer too large must not lose its last digits in silence.
         Ok(number) if number.is_finite() && word.contains(['.', 'e', 'E']) => {
-            Some(Value::Number(number))
+            Ok(Value::Number(number))
         }
-        Ok(_) => None,
-        Err(_) => Some(Value::from(word)),
+        Ok(_) => Err("a number of 64 bits; quote a text of digits"),
+        Err(_) => Ok(Value::from(word)),
     }
 }
 
 /// Reads a bool, a number or a text.
 pub(crate) fn scalar(scanner: &mut Scanner<'_>) -> Result<Value, ParseError> {
-    const EXPECTED: &str = "a value; quote a text that does not read as one";
     if scanner.peek() == Some('"') {
         return Ok(Value::from(quoted(scanner)?));
     }
     let start = scanner.clone();
-    let value = literal(scanner.word(is_bare)).ok_or_else(|| start.unexpected(EXPECTED))?;
+    let value = literal(scanner.word(is_bare)).map_err(|expected| start.unexpected(expected))?;
     match scanner.peek() {
         None | Some(')' | ']' | '}' | ',') => Ok(value),
         Some(sign) if sign.is_whitespace() => Ok(value),
