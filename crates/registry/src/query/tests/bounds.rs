@@ -109,6 +109,9 @@ fn deep_texts_neither_pass_nor_overflow() {
     }
     let parentheses = format!("{}a:1{}", "(".repeat(16), ")".repeat(16));
     assert_eq!(parentheses.parse::<Query>().map(|query| query.to_string()), Ok("a:1".to_owned()));
+    // Side by side they nest no deeper.
+    let pairs = ["(a:1)"; 64].join(" -");
+    assert!(pairs.parse::<Query>().is_ok());
 }
 
 #[test]

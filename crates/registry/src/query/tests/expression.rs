@@ -70,7 +70,7 @@ pub(super) fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// At most 16 conditions and 9 levels, so always within the bounds.
+/// About 16 conditions, and 9 levels at most: within the bounds of a query.
 pub(super) fn expression() -> impl Strategy<Value = Expression> {
     let path = || select(&PATHS[..]);
     let leaf = prop_oneof![
