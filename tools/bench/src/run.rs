@@ -59,12 +59,12 @@ pub(crate) struct Results {
 }
 
 /// Takes one sample within a limit.
-type Take = dyn Fn(&Job, Duration) -> Result<(Sample, f64)>;
+type Take<'a> = dyn Fn(&Job, Duration) -> Result<(Sample, f64)> + 'a;
 
 /// Where samples and time come from: children and the clock, or a test.
 pub(crate) struct Source<'a> {
     /// Takes one sample within the limit; the second figure is the cores that others used meanwhile.
-    pub(crate) take: &'a Take,
+    pub(crate) take: &'a Take<'a>,
     /// Time spent of the budget.
     pub(crate) spent: &'a dyn Fn() -> Duration,
 }
