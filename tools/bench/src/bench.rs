@@ -1,5 +1,7 @@
 //! What there is to measure: groups, their benchmarks, the subjects and the floors to hold.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 
 use crate::process;
@@ -7,8 +9,6 @@ use crate::slice::Slice;
 
 /// Name of our own subject.
 pub(crate) const OURS: &str = "foundation";
-/// Name of the subject that is no peer but the floor below all of them.
-pub(crate) const FLOOR: &str = "tokio";
 
 /// A set of benchmarks that runs as one.
 #[derive(Debug)]
@@ -17,6 +17,11 @@ pub(crate) struct Group {
     pub(crate) name: &'static str,
     /// In the order of the table.
     pub(crate) benches: &'static [Bench],
+    /// Subjects that are no peers but what all of them are built on or could be replaced with. They have
+    /// columns of their own for the ratios.
+    pub(crate) floors: &'static [&'static str],
+    /// Time a run that is not quick may take.
+    pub(crate) time_max: Duration,
     /// Measures one benchmark with one subject; runs in a process of its own.
     pub(crate) measure: fn(bench: &str, subject: &str, slice: Slice) -> Result<Sample>,
 }
@@ -34,6 +39,8 @@ pub(crate) struct Bench {
     pub(crate) subjects: &'static [&'static str],
     /// The floors our own figure has to hold.
     pub(crate) targets: &'static [Target],
+    /// Takes too long for a quick run, which leaves it out unless it is named.
+    pub(crate) is_large: bool,
 }
 
 /// Which of two figures is the better one.
@@ -50,6 +57,10 @@ pub(crate) enum Better {
 pub(crate) enum Target {
     /// Our figure is at least `times` as good as the best of these subjects.
     Times(f64, &'static [&'static str]),
+    /// Our figure is at most this many times as bad as the best of these subjects'.
+    Within(f64, &'static [&'static str]),
+    /// Our figure is at most this many times as bad as our own in the benchmark of that name.
+    Flat(f64, &'static str),
     /// Our figure is at most this.
     AtMost(f64),
 }
@@ -61,6 +72,28 @@ pub(crate) struct Sample {
     pub(crate) value: f64,
     /// What the figure is made of, when one number hides something.
     pub(crate) detail: Option<String>,
+}
+
+impl Bench {
+    /// Describes a benchmark whose figure is a throughput.
+    pub(crate) const fn throughput(
+        name: &'static str,
+        unit: &'static str,
+        subjects: &'static [&'static str],
+        targets: &'static [Target],
+    ) -> Self {
+        Self { name, unit, better: Better::Higher, subjects, targets, is_large: false }
+    }
+
+    /// Describes a benchmark whose figure is a time, a size or a count of faults.
+    pub(crate) const fn cost(
+        name: &'static str,
+        unit: &'static str,
+        subjects: &'static [&'static str],
+        targets: &'static [Target],
+    ) -> Self {
+        Self { name, unit, better: Better::Lower, subjects, targets, is_large: false }
+    }
 }
 
 impl Sample {

@@ -13,14 +13,14 @@ use crate::run::{Plan, Selection};
 
 /// Measures Foundation beside its peers
 ///
-/// Prints a table of medians with their spread, the ratios against the best peer and against raw
-/// tokio, and whether each floor is met. Progress goes to standard error.
+/// Prints a table of medians with their spread, the ratios against the best peer and against what
+/// peers are built on, and whether each floor is met. Progress goes to standard error.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
-    /// Measures one group (process); all groups when absent
+    /// Measures one group (process or registry); all groups when absent
     group: Option<String>,
-    /// Measures for at most a minute; the figures are rough
+    /// Measures each group for at most a minute, without its largest shapes; the figures are rough
     #[arg(long)]
     quick: bool,
     /// Prints one JSON object per benchmark and subject instead of the table
@@ -60,16 +60,14 @@ impl Cli {
             Some(name) => vec![bench::group(name)?],
             None => GROUPS.iter().collect(),
         };
-        let selection = Selection { benches: self.benches, subjects: self.subjects };
+        let has_large = !self.quick;
+        let selection = Selection { benches: self.benches, subjects: self.subjects, has_large };
         check_names(&groups, &selection)?;
-        let plan = if self.quick { Plan::quick() } else { Plan::normal() };
-        let plan = self.rounds.map_or(plan, |rounds| plan.exactly(rounds));
-        let began = Instant::now();
         let mut failures = Vec::new();
         for group in groups {
-            // A quick run has one minute for everything, any other five for each group.
-            let start = if self.quick { began } else { Instant::now() };
-            let results = plan.run(group, &selection, start)?;
+            let plan = if self.quick { Plan::quick() } else { Plan::normal(group.time_max) };
+            let plan = self.rounds.map_or(plan, |rounds| plan.exactly(rounds));
+            let results = plan.run(group, &selection, Instant::now())?;
             let text = if self.json {
                 // Standard output holds nothing but the lines.
                 if let Some(warning) = results.busy() {
@@ -106,7 +104,7 @@ fn check_names(groups: &[&Group], selection: &Selection) -> Result<()> {
         }
     }
     let any = groups.iter().flat_map(|group| group.benches).any(|bench| {
-        selection.has_bench(bench.name)
+        selection.has_bench(bench)
             && bench.subjects.iter().any(|subject| selection.has_subject(subject))
     });
     ensure!(any, "none of the chosen subjects can do any of the chosen benchmarks");

@@ -13,11 +13,17 @@ use std::time::{Duration, Instant};
 use ::tokio::task::yield_now;
 use anyhow::{Result, bail, ensure};
 
-use crate::bench::{Bench, Better, Group, OURS, Sample, Target};
+use crate::bench::{Bench, Group, OURS, Sample, Target};
 use crate::slice::{Sizes, Slice, float};
 
 /// The benchmarks of processes and their mailboxes.
-pub(crate) const GROUP: Group = Group { name: "process", benches: BENCHES, measure };
+pub(crate) const GROUP: Group = Group {
+    name: "process",
+    benches: BENCHES,
+    floors: FLOOR,
+    time_max: Duration::from_secs(290),
+    measure,
+};
 
 const ALL: &[&str] = &[OURS, "ractor", "kameo", "actix", "xtra", "tokio"];
 const BOUNDED: &[&str] = &[OURS, "kameo", "actix", "xtra", "tokio"];
@@ -51,57 +57,39 @@ const TAKEOVERS: u64 = 200;
 const MONITORS: u64 = 20_000;
 
 const BENCHES: &[Bench] = &[
-    throughput(
+    Bench::throughput(
         "send_1to1",
         "msg/s",
         ALL,
         &[Target::Times(6.0, SUPERVISED), Target::Times(1.1, FLOOR)],
     ),
-    throughput(
+    Bench::throughput(
         "send_4to1",
         "msg/s",
         ALL,
         &[Target::Times(6.0, SUPERVISED), Target::Times(1.1, FLOOR)],
     ),
-    throughput(
+    Bench::throughput(
         "send_1to1_bounded",
         "msg/s",
         BOUNDED,
         &[Target::Times(5.0, &["kameo"]), Target::Times(1.5, FLOOR)],
     ),
-    throughput(
+    Bench::throughput(
         "send_4to1_bounded",
         "msg/s",
         BOUNDED,
         &[Target::Times(5.0, &["kameo"]), Target::Times(1.5, FLOOR)],
     ),
-    throughput("call_1", "calls/s", ALL, &[Target::Times(1.8, SUPERVISED)]),
-    throughput("call_64", "calls/s", ALL, &[Target::Times(2.0, SUPERVISED)]),
-    throughput("call_1_deadline", "calls/s", ALL, &[Target::Times(3.0, SUPERVISED)]),
-    throughput("spawn_stop", "processes/s", ALL, &[Target::Times(5.0, SUPERVISED)]),
-    cost("idle_bytes", "bytes", ALL, &[Target::AtMost(768.0)]),
-    throughput("ring", "hops/s", ALL, &[Target::Times(6.0, SUPERVISED)]),
-    cost("deaths_10k", "ms", NAMED, &[Target::Times(1.0, SUPERVISED)]),
-    cost("ghosts", "count", NAMED, &[Target::AtMost(0.0)]),
+    Bench::throughput("call_1", "calls/s", ALL, &[Target::Times(1.8, SUPERVISED)]),
+    Bench::throughput("call_64", "calls/s", ALL, &[Target::Times(2.0, SUPERVISED)]),
+    Bench::throughput("call_1_deadline", "calls/s", ALL, &[Target::Times(3.0, SUPERVISED)]),
+    Bench::throughput("spawn_stop", "processes/s", ALL, &[Target::Times(5.0, SUPERVISED)]),
+    Bench::cost("idle_bytes", "bytes", ALL, &[Target::AtMost(768.0)]),
+    Bench::throughput("ring", "hops/s", ALL, &[Target::Times(6.0, SUPERVISED)]),
+    Bench::cost("deaths_10k", "ms", NAMED, &[Target::Times(1.0, SUPERVISED)]),
+    Bench::cost("ghosts", "count", NAMED, &[Target::AtMost(0.0)]),
 ];
-
-const fn throughput(
-    name: &'static str,
-    unit: &'static str,
-    subjects: &'static [&'static str],
-    targets: &'static [Target],
-) -> Bench {
-    Bench { name, unit, better: Better::Higher, subjects, targets }
-}
-
-const fn cost(
-    name: &'static str,
-    unit: &'static str,
-    subjects: &'static [&'static str],
-    targets: &'static [Target],
-) -> Bench {
-    Bench { name, unit, better: Better::Lower, subjects, targets }
-}
 
 /// Senders and the mailbox they send to.
 #[derive(Clone, Copy, Debug)]

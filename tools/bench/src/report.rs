@@ -4,13 +4,8 @@ use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::bench::{Bench, FLOOR, Group, OURS, Target};
+use crate::bench::{Bench, Better, Group, OURS, Target};
 use crate::run::{Results, Spread};
-
-/// Peers whose users have a choice; the floor and ourselves are none.
-fn is_peer(subject: &str) -> bool {
-    subject != OURS && subject != FLOOR
-}
 
 /// One line of JSON; the fields and their order are fixed.
 #[derive(Serialize)]
@@ -61,11 +56,13 @@ pub(crate) fn table(group: &Group, results: &Results) -> String {
     table.load_preset(presets::UTF8_FULL_CONDENSED);
     let mut header = vec!["bench".to_owned(), "unit".to_owned()];
     header.extend(subjects.iter().map(|&subject| subject.to_owned()));
-    header.extend(["vs best peer", "vs tokio", "floors"].map(str::to_owned));
+    header.push("vs best peer".to_owned());
+    header.extend(group.floors.iter().map(|floor| format!("vs {floor}")));
+    header.push("floors".to_owned());
     table.set_header(header);
     for bench in group.benches {
         if bench.subjects.iter().any(|subject| results.get(bench.name, subject).is_some()) {
-            table.add_row(row(bench, &subjects, results));
+            table.add_row(row(group, bench, &subjects, results));
         }
     }
     let mut text = format!("{table}\n");
@@ -97,7 +94,7 @@ fn columns(group: &Group, results: &Results) -> Vec<&'static str> {
     subjects
 }
 
-fn row(bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell> {
+fn row(group: &Group, bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell> {
     let mut cells = vec![Cell::new(bench.name), Cell::new(bench.unit)];
     for subject in subjects {
         let text = results.get(bench.name, subject).map_or_else(String::new, |samples| {
@@ -106,9 +103,11 @@ fn row(bench: &Bench, subjects: &[&'static str], results: &Results) -> Vec<Cell>
         });
         cells.push(Cell::new(text).set_alignment(CellAlignment::Right));
     }
-    let peers: Vec<&'static str> =
-        bench.subjects.iter().copied().filter(|subject| is_peer(subject)).collect();
-    for against in [peers.as_slice(), &[FLOOR]] {
+    // Peers are those whose users have a choice; floors and ourselves are none.
+    let is_peer = |subject: &&str| *subject != OURS && !group.floors.contains(subject);
+    let peers: Vec<&'static str> = bench.subjects.iter().copied().filter(is_peer).collect();
+    let floors = group.floors.iter().map(std::slice::from_ref);
+    for against in std::iter::once(peers.as_slice()).chain(floors) {
         let text = best(bench, against, results).map(|(subject, ratio)| match against.len() {
             1 => spread_of(ratio),
             _ => format!("{}\n({subject})", spread_of(ratio)),
@@ -141,11 +140,24 @@ fn floor(bench: &Bench, target: Target, results: &Results) -> String {
     let (met, text) = match target {
         Target::AtMost(most) => (ours.map(|ours| ours <= most), format!("at most {}", short(most))),
         Target::Times(least, against) => {
-            let found = best(bench, against, results);
-            let reached =
-                found.map_or_else(String::new, |(_, ratio)| format!(" ({})", times(ratio.median)));
-            let text = format!("{least}x {}{reached}", against.join("/"));
-            (found.map(|(_, ratio)| ratio.median >= least), text)
+            let found = best(bench, against, results).map(|(_, ratio)| ratio.median);
+            let text = format!("{least}x {}{}", against.join("/"), reached(found));
+            (found.map(|found| found >= least), text)
+        }
+        Target::Within(most, against) => {
+            let found = best(bench, against, results).map(|(_, ratio)| 1.0 / ratio.median);
+            let text = format!("within {most}x of {}{}", against.join("/"), reached(found));
+            (found.map(|found| found <= most), text)
+        }
+        Target::Flat(most, base) => {
+            let base_of = |name| results.get(name, OURS);
+            let found = base_of(bench.name).zip(base_of(base));
+            let found = found.and_then(|(ours, base)| ours.ratio(base, Better::Higher));
+            let found = found.map(|ratio| match bench.better {
+                Better::Lower => ratio.median,
+                Better::Higher => 1.0 / ratio.median,
+            });
+            (found.map(|found| found <= most), format!("{most}x {base}{}", reached(found)))
         }
     };
     match met {
@@ -153,6 +165,11 @@ fn floor(bench: &Bench, target: Target, results: &Results) -> String {
         Some(false) => format!("MISSED: {text}"),
         None => text,
     }
+}
+
+/// Writes, behind a floor, the ratio it is judged by.
+fn reached(ratio: Option<f64>) -> String {
+    ratio.map_or_else(String::new, |ratio| format!(" ({})", times(ratio)))
 }
 
 /// Writes a ratio and below it what the rounds lie between.
@@ -182,27 +199,29 @@ pub(crate) fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{Better, Sample};
+    use crate::bench::Sample;
+    use std::time::Duration;
 
     const BENCHES: &[Bench] = &[
-        Bench {
-            name: "rate",
-            unit: "per s",
-            better: Better::Higher,
-            subjects: &[OURS, "ractor", "kameo", "tokio"],
-            targets: &[Target::Times(6.0, &["ractor", "kameo"]), Target::Times(1.1, &["tokio"])],
-        },
-        Bench {
-            name: "faults",
-            unit: "count",
-            better: Better::Lower,
-            subjects: &[OURS, "ractor"],
-            targets: &[Target::AtMost(0.0)],
-        },
+        Bench::throughput(
+            "rate",
+            "per s",
+            &[OURS, "ractor", "kameo", "tokio"],
+            &[
+                Target::Times(6.0, &["ractor", "kameo"]),
+                Target::Times(1.1, &["tokio"]),
+                Target::Within(0.5, &["tokio"]),
+            ],
+        ),
+        Bench::cost("faults", "count", &[OURS, "ractor"], &[Target::AtMost(0.0)]),
+        Bench::cost("time", "ns", &[OURS], &[]),
+        Bench::cost("time_large", "ns", &[OURS], &[Target::Flat(2.0, "time")]),
     ];
     const GROUP: Group = Group {
         name: "test",
         benches: BENCHES,
+        floors: &["tokio"],
+        time_max: Duration::MAX,
         measure: |_, _, _| Ok(Sample { value: 0.0, detail: None }),
     };
 
@@ -214,6 +233,8 @@ mod tests {
         results.add("rate", "tokio", &[29e6]);
         results.add("faults", OURS, &[0.0]);
         results.add("faults", "ractor", &[200.0]);
+        results.add("time", OURS, &[100.0]);
+        results.add("time_large", OURS, &[250.0]);
         results
     }
 
@@ -226,17 +247,19 @@ mod tests {
                 r#"{"group":"test","bench":"rate","subject":"foundation","value":30000000.0,"unit":"per s","better":"higher","min":28000000.0,"max":31000000.0,"rounds":3}"#
             )
         );
-        assert_eq!(text.lines().count(), 6);
+        assert_eq!(text.lines().count(), 8);
         assert!(text.ends_with('\n'));
     }
 
     #[test]
     fn floors_are_judged_against_the_best_subject() {
-        let [rate, faults] = BENCHES else { unreachable!("there are two") };
+        let [rate, faults, _, large] = BENCHES else { unreachable!("there are four") };
         let judge = |bench: &Bench, index: usize| floor(bench, bench.targets[index], &results());
         assert_eq!(judge(rate, 0), "met: 6x ractor/kameo (7.50x)");
         assert_eq!(judge(rate, 1), "MISSED: 1.1x tokio (1.03x)");
+        assert_eq!(judge(rate, 2), "MISSED: within 0.5x of tokio (0.97x)");
         assert_eq!(judge(faults, 0), "met: at most 0");
+        assert_eq!(judge(large, 0), "MISSED: 2x time (2.50x)");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
 pub(crate) struct Selection {
     pub(crate) benches: Vec<String>,
     pub(crate) subjects: Vec<String>,
+    /// Whether the large benchmarks are measured though no name chose them.
+    pub(crate) has_large: bool,
 }
 
 /// All samples of one benchmark with one subject.
@@ -80,13 +82,9 @@ pub(crate) fn take(job: &Job, limit: Duration) -> Result<(Sample, f64)> {
 }
 
 impl Plan {
-    /// Five to seven rounds, at most five minutes.
-    pub(crate) const fn normal() -> Self {
-        Self {
-            slice: Duration::from_millis(250),
-            rounds_max: 7,
-            budget: Some(Duration::from_secs(290)),
-        }
+    /// Up to seven rounds, in the time the group has.
+    pub(crate) const fn normal(time_max: Duration) -> Self {
+        Self { slice: Duration::from_millis(250), rounds_max: 7, budget: Some(time_max) }
     }
 
     /// Three rounds, at most a minute.
@@ -162,6 +160,7 @@ impl Plan {
         source: &Source<'_>,
         results: &mut Results,
     ) -> Result<()> {
+        let width = group.benches.iter().map(|bench| bench.name.len()).max().unwrap_or(0);
         let job = Job::new(group.name, bench.name, subject, self.slice);
         let mut best: Option<(Sample, f64)> = None;
         for taken in 0..=RETAKES_MAX {
@@ -184,7 +183,7 @@ impl Plan {
         let Some((sample, foreign)) = best else { return Ok(()) };
         results.foreign.push(foreign);
         progress(&format!(
-            "{} round {}/{} {:<18} {subject:<10} {} {}",
+            "{} round {}/{} {:<width$} {subject:<11} {} {}",
             group.name,
             round + 1,
             self.rounds_max,
@@ -203,7 +202,7 @@ impl Selection {
     /// Returns what one round measures, in order.
     fn jobs(&self, group: &Group, round: u32) -> Vec<(&'static Bench, &'static str)> {
         let mut jobs = Vec::new();
-        for bench in group.benches.iter().filter(|bench| self.has_bench(bench.name)) {
+        for bench in group.benches.iter().filter(|bench| self.has_bench(bench)) {
             let chosen = bench.subjects.iter().filter(|subject| self.has_subject(subject));
             let mut subjects: Vec<&'static str> = chosen.copied().collect();
             if round % 2 == 1 {
@@ -215,8 +214,11 @@ impl Selection {
     }
 
     /// Returns whether the benchmark is chosen.
-    pub(crate) fn has_bench(&self, name: &str) -> bool {
-        self.benches.is_empty() || self.benches.iter().any(|chosen| chosen == name)
+    pub(crate) fn has_bench(&self, bench: &Bench) -> bool {
+        if self.benches.is_empty() {
+            return self.has_large || !bench.is_large;
+        }
+        self.benches.iter().any(|chosen| chosen == bench.name)
     }
 
     /// Returns whether the subject is chosen.

@@ -4,16 +4,18 @@ use anyhow::bail;
 
 use super::*;
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "rate",
-    unit: "per s",
-    better: Better::Higher,
-    subjects: &["a", "b"],
-    targets: &[],
-}];
-const GROUP: Group =
-    Group { name: "test", benches: BENCHES, measure: |_, _, _| bail!("children measure") };
-const ALL: Selection = Selection { benches: Vec::new(), subjects: Vec::new() };
+const BENCHES: &[Bench] = &[
+    Bench::throughput("rate", "per s", &["a", "b"], &[]),
+    Bench { is_large: true, ..Bench::throughput("large", "per s", &["a"], &[]) },
+];
+const GROUP: Group = Group {
+    name: "test",
+    benches: BENCHES,
+    floors: &[],
+    time_max: Duration::MAX,
+    measure: |_, _, _| bail!("children measure"),
+};
+const ALL: Selection = Selection { benches: Vec::new(), subjects: Vec::new(), has_large: false };
 
 /// Runs with samples that take a second each; `take` gets the number of the sample and its limit.
 fn run(plan: Plan, take: impl Fn(u32, Duration) -> Result<(f64, f64)>) -> (Results, u32) {
@@ -93,4 +95,12 @@ fn the_budget_ends_retakes_rounds_and_children() {
     assert!(results.failures[0].contains("the time is up"), "{:?}", results.failures);
     let (_, count) = run(budget(100), |_, limit| Ok((1.0, f64::from(limit > child::TIME_MAX))));
     assert_eq!(count, 6, "a child has at most a minute");
+}
+
+#[test]
+fn a_large_benchmark_is_left_out_unless_it_is_named() {
+    let count = |chosen: Selection| chosen.jobs(&GROUP, 0).len();
+    assert_eq!(count(ALL), 2);
+    assert_eq!(count(Selection { has_large: true, ..ALL }), 3);
+    assert_eq!(count(Selection { benches: vec!["large".to_owned()], ..ALL }), 1);
 }
