@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::process;
 use crate::slice::Slice;
+use crate::{process, registry};
 
 /// Name of our own subject.
 pub(crate) const OURS: &str = "foundation";
@@ -27,7 +27,7 @@ pub(crate) struct Group {
 }
 
 /// One benchmark.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Bench {
     /// Name on the command line, unique in its group.
     pub(crate) name: &'static str,
@@ -104,7 +104,7 @@ impl Sample {
 }
 
 /// All groups, in the order in which they run.
-pub(crate) const GROUPS: &[Group] = &[process::GROUP];
+pub(crate) const GROUPS: &[Group] = &[process::GROUP, registry::GROUP];
 
 /// Finds a group by name.
 ///

@@ -13,6 +13,7 @@ mod load;
 mod machine;
 mod memory;
 mod process;
+mod registry;
 mod report;
 mod run;
 mod slice;
