@@ -118,9 +118,13 @@ impl Subject for Foundation {
             slice,
             &spares,
             |Spare { pid, name, metadata }| {
-                Ok(self.registry.register(*pid, name.clone(), metadata.clone())?)
+                self.registry.register(*pid, name.clone(), metadata.clone())?;
+                Ok(())
             },
-            |Spare { pid, name, .. }| Ok(self.registry.unregister(name, *pid)?),
+            |Spare { pid, name, .. }| {
+                self.registry.unregister(name, *pid)?;
+                Ok(())
+            },
         )?;
         Ok(Sample::of(nanos))
     }
@@ -134,19 +138,22 @@ impl Subject for Foundation {
         ensure!(names.len() == processes.len(), "only {} names are registered", names.len());
         let nanos = drive::updates(slice, &names, |(pid, name), second| {
             let health = if second { Health::Degraded } else { Health::Healthy };
-            Ok(self.registry.set_health(name, *pid, health)?)
+            self.registry.set_health(name, *pid, health)?;
+            Ok(())
         })?;
         Ok(Sample::of(nanos))
     }
 
     fn query(&self, question: Question, slice: Slice) -> Result<Sample> {
         let _processes = self.fill(question.shape())?;
-        drive::questions(slice, question, || Ok(ask::list(&self.registry, question)))
+        let query = ask::query(question)?;
+        drive::questions(slice, question, || Ok(ask::list(&self.registry, &query)))
     }
 
     fn count(&self, question: Question, slice: Slice) -> Result<Sample> {
         let _processes = self.fill(question.shape())?;
-        drive::questions(slice, question, || Ok(ask::count(&self.registry, question)))
+        let query = ask::query(question)?;
+        drive::questions(slice, question, || Ok(ask::count(&self.registry, &query)))
     }
 
     fn deaths(&self, count: u64, slice: Slice) -> Result<Sample> {
