@@ -161,6 +161,8 @@ impl Registry {
             commit.insert(hash, entry);
             return Ok((self.shared().finish(commit.publish()), None));
         };
+        let more = entry.bytes().saturating_sub(found.entry.bytes());
+        self.refuse_full(&mut commit, &namespace, 0, more)?;
         self.change_owner(&namespace, &found, &entry)?;
         commit.update(&found, entry, Cause::Replaced);
         let revision = self.shared().finish(commit.publish());
@@ -175,7 +177,7 @@ impl Registry {
     pub fn hand_over(&self, name: &Name, from: Pid, to: Pid) -> Result<Revision, UpdateError> {
         let now = self.now();
         self.change(name, from, |commit, namespace, found| {
-            let entry = Entry { pid: to, updated_at: now, ..found.entry.clone() };
+            let entry = Entry { pid: to, ..changed_at(found, now) };
             let refused = |source| UpdateError::Refused { name: name.clone(), source };
             self.change_owner(namespace, found, &entry).map_err(refused)?;
             commit.update(found, entry, Cause::Replaced);
@@ -233,7 +235,7 @@ impl Registry {
             }
             let refused = |source| UpdateError::Refused { name: name.clone(), source };
             let metadata = checked_at(name, metadata, now).map_err(refused)?;
-            let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
+            let entry = Entry { metadata, ..changed_at(found, now) };
             let more = entry.bytes().saturating_sub(found.entry.bytes());
             self.refuse_full(commit, namespace, 0, more).map_err(refused)?;
             commit.update(found, entry, Cause::Updated);
@@ -257,7 +259,7 @@ impl Registry {
         self.change(name, pid, |commit, _, found| {
             if found.entry.metadata.health() != health {
                 let metadata = found.entry.metadata.clone().with_health_at(health, now);
-                let entry = Entry { metadata, updated_at: now, ..found.entry.clone() };
+                let entry = Entry { metadata, ..changed_at(found, now) };
                 commit.update(found, entry, Cause::Updated);
             }
             Ok(())
@@ -390,7 +392,7 @@ impl Registry {
             return Err(RegisterError::RegistryFull { namespace, limit });
         }
         let limit = limits.bytes_per_namespace_max;
-        if writer.bytes() + bytes > limit {
+        if bytes > 0 && writer.bytes() + bytes > limit {
             let namespace = Arc::clone(&namespace.label);
             return Err(RegisterError::TooManyBytes { namespace, limit });
         }
@@ -438,6 +440,11 @@ fn entry(new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
     let NewEntry { pid, name, metadata } = new;
     let metadata = checked_at(&name, metadata, now)?;
     Ok(Entry { name, pid, metadata, registered_at: now, updated_at: now })
+}
+
+/// What stands, changed at a moment; clocks are read before the writer's turn, and time does not go back.
+fn changed_at(found: &Version, now: Instant) -> Entry {
+    Entry { updated_at: now.max(found.entry.updated_at), ..found.entry.clone() }
 }
 
 fn checked_at(name: &Name, metadata: Metadata, now: Instant) -> Result<Metadata, RegisterError> {

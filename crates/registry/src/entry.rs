@@ -10,7 +10,7 @@ use crate::path::Path;
 /// A registration as it was at one moment.
 ///
 /// Its fields, for queries, are those of its metadata ([`Metadata::field`]) and, before them, `namespace`, `id`,
-/// `node`, `pid` as a text, and `registered_at` and `updated_at` in nanoseconds on the system's clock.
+/// `node`, and `registered_at` and `updated_at` in nanoseconds on the system's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {

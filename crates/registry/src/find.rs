@@ -81,7 +81,8 @@ impl Registry {
 
     /// Returns the newest revision of a namespace.
     pub fn revision(&self, namespace: &str) -> Revision {
-        self.read(namespace, |reading| Revision::new(reading.revision()))
+        let list = self.shared().namespaces().list();
+        list.get(namespace).map(|found| Revision::new(found.revision())).unwrap_or_default()
     }
 
     /// Returns the first process in a namespace with a capability that is not among the excluded ones,
@@ -116,19 +117,23 @@ impl Registry {
         capability: &str,
         strategy: Strategy,
     ) -> Option<Registration> {
-        let of = |health| {
-            self.read(namespace, |reading| {
-                let able = reading.carriers(Attribute::Capability, capability);
+        let candidates = self.read(namespace, |reading| {
+            let able = reading.carriers(Attribute::Capability, capability);
+            let of = |health| {
                 let well = reading.carriers(Attribute::Health, Health::as_str(health));
-                let both = Candidates::And(vec![able, well]);
+                let both = Candidates::And(vec![able.clone(), well]);
                 match strategy {
-                    Strategy::RoundRobin => next_in_turn(reading, &both, capability, health),
-                    _ => self
-                        .pick_among(usable(reading, &both, capability, health).collect(), strategy),
+                    Strategy::RoundRobin => {
+                        next_in_turn(reading, &both, capability, health).into_iter().collect()
+                    }
+                    _ => usable(reading, &both, capability, health, 0).collect(),
                 }
-            })
-        };
-        of(Health::Healthy).or_else(|| of(Health::Degraded))
+            };
+            // Both of one revision: somebody who gets well in between is not overlooked.
+            let healthy: Vec<_> = of(Health::Healthy);
+            if healthy.is_empty() { of(Health::Degraded) } else { healthy }
+        });
+        self.pick_among(candidates, strategy)
     }
 
     fn pick_among(
@@ -141,7 +146,7 @@ impl Registry {
         candidates.rotate_left(usize::try_from(start).unwrap_or(0));
         let mut candidates = candidates.into_iter();
         match strategy {
-            Strategy::Random => candidates.next(),
+            Strategy::RoundRobin | Strategy::Random => candidates.next(),
             // The random start decides among equals; whoever died meanwhile comes last.
             _ => candidates
                 .min_by_key(|found| system.info(found.pid).map_or(u64::MAX, |info| info.depth)),
@@ -337,8 +342,9 @@ fn usable(
     candidates: &Candidates,
     capability: &str,
     health: Health,
+    first: u32,
 ) -> impl Iterator<Item = Registration> {
-    let versions = reading.versions(candidates);
+    let versions = reading.versions_from(candidates, first);
     let is_usable = move |found: &Registration| {
         found.metadata.health() == health && found.metadata.has(capability)
     };
@@ -355,15 +361,8 @@ fn next_in_turn(
     let term = reading.term(Attribute::Capability, capability)?;
     loop {
         let last = term.turn.load(Ordering::Acquire);
-        let (mut first, mut next) = (None, None);
-        for found in usable(reading, candidates, capability, health) {
-            if found.slot() >= last {
-                next = Some(found);
-                break;
-            }
-            first = first.or(Some(found));
-        }
-        let picked = next.or(first)?;
+        let from = |slot| usable(reading, candidates, capability, health, slot).next();
+        let picked = from(last).or_else(|| from(0))?;
         let moved = (Ordering::AcqRel, Ordering::Relaxed);
         if term.turn.compare_exchange(last, picked.slot() + 1, moved.0, moved.1).is_ok() {
             return Some(picked);

@@ -105,8 +105,9 @@ pub enum Violation {
 /// May be called at any time, also while processes register and die.
 pub fn check(registry: &Registry) -> Vec<Violation> {
     let shared = registry.shared();
-    // Lock order: writers in the order of their labels, then the owners. Nobody else holds two writers or
+    // Lock order: the list of namespaces, writers in the order of their labels, then the owners. Nobody else holds two writers or
     // two parts of the owners.
+    let _no_new_ones = shared.namespaces().hold();
     let list = shared.namespaces().list();
     let writers: Vec<_> = list.iter().map(|namespace| (namespace, namespace.lock())).collect();
     let owners = shared.owners().lock();
@@ -124,7 +125,7 @@ pub fn check(registry: &Registry) -> Vec<Violation> {
     }
     let rows = owners.iter().flat_map(|part| part.values());
     let rows: BTreeSet<_> =
-        rows.flat_map(|row| names_of(row).into_iter().map(|name| (row.pid, name))).collect();
+        rows.flat_map(|row| names_of(row).into_iter().map(|(name, _)| (row.pid, name))).collect();
     for (pid, name) in owned.difference(&rows) {
         violations.push(Violation::NotOwned { name: name.clone(), pid: *pid });
     }

@@ -128,11 +128,9 @@ pub(crate) struct Writer {
     entries: usize,
     /// What they carry.
     bytes: usize,
-    /// Versions that were unlinked, to be dropped without the lock.
-    unlinked: Unlinked,
 }
 
-/// Usually one.
+/// Versions that were unlinked, to be dropped without the lock. Usually one.
 type Unlinked = SmallVec<[Arc<Version>; 2]>;
 
 /// See [`Counts`](crate::Counts).
@@ -176,7 +174,6 @@ impl Namespace {
                 settling: VecDeque::new(),
                 entries: 0,
                 bytes: 0,
-                unlinked: Unlinked::new(),
             }),
         }
     }
@@ -251,10 +248,10 @@ impl Namespace {
         newest.as_ref().map(|newest| newest.entry.pid)
     }
 
-    /// The name in a slot whose owner is asked; none if it was freed meanwhile.
-    pub(crate) fn name_in(&self, slot: u32) -> Option<Name> {
-        let newest = self.slots.get(slot)?.load();
-        newest.as_ref().filter(|version| version.stands()).map(|version| version.entry.name.clone())
+    /// The name in a slot and who has it; none if it was freed meanwhile.
+    pub(crate) fn name_in(&self, slot: u32) -> Option<(Name, Pid)> {
+        let version = version::at(self.slots.get(slot)?, self.revision())?;
+        Some((version.entry.name.clone(), version.entry.pid))
     }
 
     pub(crate) fn sizes(&self) -> Sizes {

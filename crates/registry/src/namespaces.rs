@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foundation_env::fault;
-use foundation_env::sync::{AtomicArc, Loaded, Mutex};
+use foundation_env::sync::{AtomicArc, Loaded, Mutex, MutexGuard};
 
 use crate::hash::Seed;
 use crate::namespace::Namespace;
@@ -32,6 +32,11 @@ impl Namespaces {
     pub(crate) fn new(seed: Seed, len_max: usize, changes_max: usize) -> Self {
         let (by_label, writer) = (AtomicArc::default(), Mutex::new(()));
         Self { seed, len_max, changes_max, by_label, writer }
+    }
+
+    /// Keeps new namespaces out, for the audit.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock()
     }
 
     pub(crate) fn list(&self) -> List {

@@ -135,7 +135,9 @@ impl Registry {
 
     /// Returns the names of a process in order.
     pub fn names(&self, pid: Pid) -> Vec<Name> {
-        self.shared.owners.row(pid).map_or_else(Vec::new, |row| names_of(&row))
+        let names = self.shared.owners.row(pid).map_or_else(Vec::new, |row| names_of(&row));
+        // A slot may be another's by now: a name was freed, or handed over.
+        names.into_iter().filter(|(_, owner)| *owner == pid).map(|(name, _)| name).collect()
     }
 
     /// Returns the sizes of all tables.
@@ -242,8 +244,8 @@ impl Shared {
     }
 }
 
-/// The names of a process in order.
-pub(crate) fn names_of(row: &OwnerRow) -> Vec<Name> {
+/// The names in the slots of a row, in order, and who has them.
+pub(crate) fn names_of(row: &OwnerRow) -> Vec<(Name, Pid)> {
     let name = |owned: Owned| owned.namespace.name_in(owned.slot);
     let mut names: Vec<_> = row.owned().into_iter().filter_map(name).collect();
     names.sort_unstable();

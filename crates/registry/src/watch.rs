@@ -10,7 +10,7 @@ use foundation_env::fault;
 use foundation_types::ExitReason;
 
 use crate::entry::Entry;
-use crate::namespace::{Cause, Change, Found, Namespace, Registration, Version};
+use crate::namespace::{Candidates, Cause, Change, Found, Namespace, Registration, Version};
 use crate::revision::Revision;
 
 /// What a watch is interested in.
@@ -88,7 +88,7 @@ pub struct Watch {
     watcher: u64,
     /// The number of the change to read next.
     next: u64,
-    unread: VecDeque<WatchEvent>,
+    unread: VecDeque<Change>,
 }
 
 /// What stood when a watch began.
@@ -128,15 +128,15 @@ impl Watch {
     /// As [`Watch::changed`], for a hand-written future.
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<WatchEvent, Lagged>> {
         loop {
-            if let Some(event) = self.unread.pop_front() {
-                return Poll::Ready(Ok(event));
+            while let Some(change) = self.unread.pop_front() {
+                if let Some(event) = judge(change, &self.interest) {
+                    return Poll::Ready(Ok(event));
+                }
             }
             match self.namespace.ring().read(self.watcher, self.next, cx.waker()) {
                 Found::Changes(changes, next) => {
                     self.next = next;
-                    let interest = &self.interest;
-                    self.unread
-                        .extend(changes.into_iter().filter_map(|change| judge(change, interest)));
+                    self.unread.extend(changes);
                 }
                 Found::Lagged(missed) => return Poll::Ready(Err(Lagged { missed })),
                 Found::Nothing => return Poll::Pending,
@@ -148,14 +148,20 @@ impl Watch {
     /// skipped.
     pub fn resynchronise(&mut self) -> Snapshot {
         self.unread.clear();
-        loop {
+        let (revision, versions) = loop {
             let (next, reading) = self.namespace.resume_watch();
-            self.next = next;
+            let versions: Vec<_> = reading.versions(&Candidates::All).collect();
             // The writer may not have waited for the reader, should that have been very slow.
-            if let Some(snapshot) = Snapshot::of(&reading, &self.interest) {
-                return snapshot;
+            if reading.is_whole() {
+                self.next = next;
+                break (Revision::new(reading.revision()), versions);
             }
-        }
+        };
+        // The interest is the user's code: asked when nothing is held up any more.
+        let matching = versions.into_iter().filter(|version| (self.interest)(&version.entry));
+        let mut registrations: Vec<_> = matching.map(Registration::new).collect();
+        registrations.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Snapshot { revision, registrations }
     }
 
     /// As [`Watch::resynchronise`], for who does not need what stands now.
@@ -174,18 +180,6 @@ impl Drop for Watch {
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").field("namespace", &self.namespace.label).finish_non_exhaustive()
-    }
-}
-
-impl Snapshot {
-    /// What matches at the revision that is read; none if the writer did not wait for it.
-    fn of(reading: &crate::namespace::Reading<'_>, interest: &Interest) -> Option<Self> {
-        let all = reading.versions(&crate::namespace::Candidates::All);
-        let matching = all.filter(|version| interest(&version.entry)).map(Registration::new);
-        let mut registrations: Vec<_> = matching.collect();
-        registrations.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let revision = Revision::new(reading.revision());
-        reading.is_whole().then_some(Self { revision, registrations })
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::sync::OnceLock;
 
-use foundation_env::sync::atomic::{AtomicU64, Ordering};
+use foundation_env::sync::atomic::{AtomicU64, Ordering, fence};
 
 const EMPTY: u64 = 0;
 const TOMBSTONE: u64 = 1;
@@ -141,6 +141,9 @@ impl Cells {
         let next = if is_crowded { level + 1 } else { level };
         let word = ((tables + 1) << 8) | (next << 1) | if is_crowded { 0 } else { 1 - side };
         let table = self.table(word);
+        // A reader that sees what is written here, in a table that it took for the current one, sees that
+        // another one is.
+        fence(Ordering::Release);
         for cell in table {
             cell.store(EMPTY, Ordering::Relaxed);
         }

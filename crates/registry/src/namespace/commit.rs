@@ -190,6 +190,7 @@ impl Commit<'_> {
         let Self { writer, revision, .. } = self;
         drop(writer);
         drop(unlinked);
+        namespace.reclaim_abandoned();
         Published { revision: Revision::new(revision), wakers }
     }
 }

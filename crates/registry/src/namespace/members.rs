@@ -14,8 +14,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use foundation_env::sync::AtomicArc;
 use foundation_env::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
-use foundation_env::sync::{AtomicArc, Loaded};
 use smallvec::SmallVec;
 
 /// Words of a block of bits.
@@ -64,7 +64,7 @@ impl Members {
     }
 
     pub(crate) fn view(&self) -> View {
-        let blocks = self.blocks.load();
+        let blocks = self.blocks.load().into_arc();
         let few = if blocks.is_some() {
             [0; FEW]
         } else {
@@ -291,15 +291,16 @@ impl Iterator for Ones {
 }
 
 /// A set as one reader sees it.
+#[derive(Clone)]
 pub(crate) struct View {
     few: [u32; FEW],
-    blocks: Loaded<Blocks>,
+    blocks: Option<Arc<Blocks>>,
 }
 
 impl View {
     /// The numbers of the blocks that may have members, in order.
     pub(crate) fn blocks(&self) -> Numbers {
-        if let Some(list) = &*self.blocks {
+        if let Some(list) = &self.blocks {
             return list.iter().map(|block| block.number).collect();
         }
         let members = self.few.iter().filter_map(|member| member.checked_sub(1));
@@ -311,7 +312,7 @@ impl View {
 
     /// Adds the members in a block to `words`.
     pub(crate) fn read(&self, number: u32, words: &mut Words) {
-        match &*self.blocks {
+        match &self.blocks {
             Some(list) => {
                 if let Ok(at) = list.binary_search_by_key(&number, |block| block.number)
                     && let Some(block) = list.get(at)

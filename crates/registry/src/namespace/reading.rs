@@ -28,6 +28,7 @@ pub(crate) struct Reading<'a> {
 }
 
 /// The slots that may match.
+#[derive(Clone)]
 pub(crate) enum Candidates {
     /// Every slot.
     All,
@@ -74,7 +75,7 @@ impl Reading<'_> {
         self.namespace.terms.find(self.namespace.term_key(attribute, value))
     }
 
-    /// How many entries there may be: slots that were ever used.
+    /// How many entries there may be: the places in all blocks of slots.
     pub(crate) fn entries(&self) -> usize {
         let blocks = Candidates::All.blocks(self.namespace).len();
         blocks.saturating_mul(usize::try_from(BLOCK).unwrap_or(usize::MAX))
@@ -122,7 +123,8 @@ impl Reading<'_> {
             candidates.read(self.namespace, number, &mut words);
             let mut doubtful = words;
             if is_exact && let Some(block) = self.namespace.blocks.get(number) {
-                // Read after the sets: what is not dirty now was not dirty when they were read.
+                // Read after the sets: nothing settles under a pin, so what is not dirty now was not dirty when
+                // they were read.
                 for (doubtful, dirty) in doubtful.iter_mut().zip(&block.dirty) {
                     *doubtful &= dirty.load(Ordering::Acquire);
                 }

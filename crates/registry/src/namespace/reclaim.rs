@@ -39,32 +39,37 @@ impl Namespace {
         for slot in leftovers.fresh {
             self.settle_by(writer, revision, slot, oldest);
         }
-        let mut slots: SmallVec<[u32; 1]> = SmallVec::new();
         let all = if fault::planted("registry_bit_cleared_under_pin") { u64::MAX } else { oldest };
+        let mut due = Unlinked::new();
         while let Some(version) = writer.ended.pop_front_if(|version| version.end() <= all) {
-            slots.push(self.unlink(writer, version));
+            due.push(version);
         }
         for version in leftovers.ended {
             if writer.ended.is_empty() && version.end() <= all {
-                slots.push(self.unlink(writer, version));
+                due.push(version);
             } else {
                 writer.ended.push_back(version);
             }
         }
-        if !slots.is_empty() {
+        // Those of a slot together, so that its chain is walked once; oldest first, as before.
+        due.sort_by_key(|version| version.slot);
+        for versions in due.chunk_by(|a, b| a.slot == b.slot) {
+            self.unlink(writer, versions);
+        }
+        if !due.is_empty() {
             // Whoever has read what was just taken out has pinned an earlier revision than this.
             let settled_by = self.clock.load(Ordering::Relaxed) + 1;
             self.clock.store(settled_by, Ordering::Release);
             let oldest = self.oldest_read();
-            for slot in slots {
-                self.settle_by(writer, settled_by, slot, oldest);
+            for version in &due {
+                self.settle_by(writer, settled_by, version.slot, oldest);
             }
         }
         let waits = !writer.ended.is_empty() || !writer.settling.is_empty();
         if waits != self.waiting.load(Ordering::Relaxed) {
             self.waiting.store(waits, Ordering::Release);
         }
-        std::mem::take(&mut writer.unlinked)
+        due
     }
 
     /// Takes back what waits, as far as it need not wait any longer.
@@ -72,7 +77,16 @@ impl Namespace {
         self.reclaim(writer, Leftovers::default(), 0)
     }
 
-    /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who does it.
+    /// For who has just let the writer's turn go: takes back what waits for a reader that went meanwhile and met a
+    /// writer at work.
+    pub(super) fn reclaim_abandoned(&self) {
+        if self.waiting.load(Ordering::Acquire) && self.pins.oldest() == u64::MAX {
+            self.reclaim_after_reading();
+        }
+    }
+
+    /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who looks for that
+    /// when it is done.
     pub(super) fn reclaim_after_reading(&self) {
         // SeqCst: between going and this look, as between a publication and a look at the readers.
         fence(Ordering::SeqCst);
@@ -90,45 +104,41 @@ impl Namespace {
         self.pins.oldest().min(self.clock.load(Ordering::Relaxed))
     }
 
-    /// The first step. Returns the slot.
-    fn unlink(&self, writer: &mut Writer, version: Arc<Version>) -> u32 {
-        let slot = version.slot;
-        self.unlink_version(writer, &version);
-        writer.unlinked.push(version);
-        slot
-    }
-
-    fn unlink_version(&self, writer: &mut Writer, version: &Arc<Version>) {
-        let newest = writer.newest(version.slot).cloned();
-        let mut remaining = newest.filter(|newest| !Arc::ptr_eq(newest, version));
-        if let Some(newest) = &remaining {
-            // Those of a slot end oldest first, so this is the last of its chain.
-            let mut last = Arc::clone(newest);
-            while let Some(older) = last.older().filter(|older| !Arc::ptr_eq(older, version)) {
-                last = older;
+    /// The first step, for versions of one slot that nobody reads any more, oldest first.
+    fn unlink(&self, writer: &mut Writer, versions: &[Arc<Version>]) {
+        let Some(last) = versions.last() else { return };
+        let slot = last.slot;
+        let newest = writer.newest(slot).cloned();
+        let chain = std::iter::successors(newest, |version| version.older());
+        let (mut kept, mut oldest_kept) = (TermNumbers::new(), None);
+        for version in chain.take_while(|version| version.end() > last.end()) {
+            for term in &version.terms {
+                if !kept.contains(term) {
+                    kept.push(*term);
+                }
             }
-            drop(last.forget_older());
+            oldest_kept = Some(version);
+        }
+        if let Some(oldest_kept) = oldest_kept {
+            drop(oldest_kept.forget_older());
         } else {
-            if let Some(noted) = writer.slots.get_mut(version.slot as usize) {
+            if let Some(noted) = writer.slots.get_mut(slot as usize) {
                 noted.newest = None;
             }
-            drop(self.slots.get(version.slot).map(|place| place.swap(None)));
-            self.mark(version.slot, |block| &block.taken, false);
-            self.ids.remove(&mut writer.ids, version.hash, version.slot);
+            drop(self.slots.get(slot).map(|place| place.swap(None)));
+            self.mark(slot, |block| &block.taken, false);
         }
         if fault::planted("registry_index_row_left") {
             return;
         }
-        let mut kept = TermNumbers::new();
-        while let Some(version) = remaining {
-            kept.extend_from_slice(&version.terms);
-            remaining = version.older();
-        }
-        for term in &version.terms {
-            let forgets = fault::planted("registry_bit_cleared_although_carried");
+        let forgets = fault::planted("registry_bit_cleared_although_carried");
+        for term in versions.iter().flat_map(|version| &version.terms) {
             if forgets || !kept.contains(term) {
-                self.terms.leave(&mut writer.terms, *term, version.slot);
+                self.terms.leave(&mut writer.terms, *term, slot);
             }
+        }
+        if writer.newest(slot).is_none() {
+            self.ids.remove(&mut writer.ids, last.hash, slot);
         }
     }
 
@@ -162,3 +172,6 @@ impl Namespace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ pub(crate) struct Change {
 
 /// The newest changes of a namespace.
 pub(crate) struct Ring {
-    /// Somebody watches. Changed with the writer's lock and the ring's.
+    /// Somebody watches. Set with the writer's lock; a commit that misses its end finds no watcher.
     is_watched: AtomicBool,
     state: Mutex<State>,
 }
@@ -117,7 +117,7 @@ impl Ring {
             if fault::planted("registry_watch_gap") && change.revision.is_multiple_of(16) {
                 continue;
             }
-            if state.changes.len() >= changes_max {
+            if state.changes.len() >= changes_max.max(1) {
                 dropped.extend(state.changes.pop_front());
                 state.first += 1;
             }
@@ -131,6 +131,8 @@ impl Ring {
 
     /// What a watcher has not read yet, from the change with the number `next`.
     pub(crate) fn read(&self, watcher: u64, next: u64, waker: &Waker) -> Found {
+        // A stranger's code, so before the lock.
+        let waker = waker.clone();
         let mut state = self.state.lock();
         if next < state.first {
             return Found::Lagged(state.first - next);
@@ -139,8 +141,7 @@ impl Ring {
         let changes: Vec<_> =
             state.changes.iter().skip(skipped).take(COPIED_MAX).cloned().collect();
         if changes.is_empty() {
-            let stale =
-                state.watchers.get_mut(&watcher).and_then(|kept| kept.replace(waker.clone()));
+            let stale = state.watchers.get_mut(&watcher).and_then(|kept| kept.replace(waker));
             drop(state);
             drop(stale);
             return Found::Nothing;

@@ -74,6 +74,16 @@ impl Version {
     }
 }
 
+/// One after the other: a chain that waited for a slow reader may be long.
+impl Drop for Version {
+    fn drop(&mut self) {
+        let mut older = self.forget_older();
+        while let Some(version) = older {
+            older = Arc::into_inner(version).and_then(|version| version.forget_older());
+        }
+    }
+}
+
 /// What a slot held at a revision that the caller has pinned, or is about to confirm.
 #[inline]
 pub(crate) fn at(slot: &Slot, revision: u64) -> Option<Arc<Version>> {

@@ -226,6 +226,10 @@ impl Model {
                 assert!(expected.contains(&(picked.pid, said(&picked.metadata))));
             }
         }
+        for worker in &self.living {
+            let names = self.entries.iter().filter(|(_, (pid, _))| *pid == worker.pid());
+            assert!(names.map(|(name, _)| name).eq(&world.registry.names(worker.pid())));
+        }
         assert_eq!(invariants::check(&world.registry), []);
         let hooks = world.system.counts().hooks;
         let owners: BTreeSet<_> = self.entries.values().map(|(pid, _)| *pid).collect();

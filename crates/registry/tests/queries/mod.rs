@@ -275,6 +275,13 @@ fn bytes_are_bounded_and_counted() {
             let more = can(&["abcdefghijklmno", "pqrstuvwxyz"]);
             let grown = registry.update(&found.name, pid, found.revision(), more);
             assert!(matches!(grown, Err(UpdateError::Refused { .. })), "{grown:?}");
+            let replaced =
+                registry.replace(pid, name("agents", "a"), can(&["abcdefghijklmno", "pqrst"]));
+            assert!(replaced.is_ok(), "5 more of the 8 that are left");
+            let replaced =
+                registry.replace(pid, name("agents", "a"), can(&["abcdefghijklmnopqrstuvwxyz"]));
+            assert!(matches!(replaced, Err(RegisterError::TooManyBytes { .. })), "{replaced:?}");
+            registry.replace(pid, name("agents", "a"), metadata.clone()).expect("less fits always");
             assert_eq!(registry.counts().bytes, 48);
             registry.unregister(&name("agents", "b"), pid).expect("it is the owner's");
             assert!(registry.register(pid, name("agents", "c"), metadata).is_ok(), "room again");
