@@ -10,9 +10,9 @@ use crate::command::{self, cargo};
 /// What to measure and how to print it.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Measures one group (process, ...); all groups when absent
+    /// Measures one group (process or registry); all groups when absent
     group: Option<String>,
-    /// Measures for at most a minute; the figures are rough
+    /// Measures each group for at most a minute, without its largest shapes; the figures are rough
     #[arg(long)]
     quick: bool,
     /// Prints one JSON object per benchmark and subject instead of a table

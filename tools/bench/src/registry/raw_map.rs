@@ -44,7 +44,7 @@ impl Subject for RawMap {
         Ok(Sample { value: load.figure(best), detail: Some(name.to_owned()) })
     }
 
-    /// Without capabilities.
+    /// The record carries its capabilities, but nobody can be found by them.
     fn churn(&self, shape: Shape, slice: Slice) -> Result<Sample> {
         let costs = [
             churn::<Papaya>(shape, third(slice))?,
