@@ -20,8 +20,6 @@ use crate::watch::{Snapshot, Watch};
 
 /// Names that may be registered in one step.
 const BATCH_MAX: usize = 1_024;
-/// Registrations of [`Registry::register_each`] between which other writers get their turn.
-const TURN: usize = 32;
 
 /// One registration of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,19 +120,14 @@ impl Registry {
         Ok(self.shared().finish(commit.publish()))
     }
 
-    /// Registers processes one by one and tells of each what became of it. Other writers get their turn in
-    /// between.
+    /// Registers processes one by one and tells of each what became of it, in the order of the batch. Each is a
+    /// step of its own, so other writers are held up by none for longer than by one registration.
     pub fn register_each(
         &self,
         batch: impl IntoIterator<Item = NewEntry>,
     ) -> Vec<Result<Revision, RegisterError>> {
-        let one = |(at, new): (usize, NewEntry)| {
-            if at % TURN == TURN - 1 {
-                std::thread::yield_now();
-            }
-            self.register(new.pid, new.name, new.metadata)
-        };
-        batch.into_iter().enumerate().map(one).collect()
+        let one = |new: NewEntry| self.register(new.pid, new.name, new.metadata);
+        batch.into_iter().map(one).collect()
     }
 
     /// Registers a process under a name, whoever has it; returns what stood there. The name is never free in

@@ -133,7 +133,10 @@ impl Registry {
             let healthy: Vec<_> = of(Health::Healthy);
             if healthy.is_empty() { of(Health::Degraded) } else { healthy }
         });
-        self.pick_among(candidates, strategy)
+        match strategy {
+            Strategy::RoundRobin => candidates.into_iter().next(),
+            _ => self.pick_among(candidates, strategy),
+        }
     }
 
     fn pick_among(
@@ -146,7 +149,7 @@ impl Registry {
         candidates.rotate_left(usize::try_from(start).unwrap_or(0));
         let mut candidates = candidates.into_iter();
         match strategy {
-            Strategy::RoundRobin | Strategy::Random => candidates.next(),
+            Strategy::Random => candidates.next(),
             // The random start decides among equals; whoever died meanwhile comes last.
             _ => candidates
                 .min_by_key(|found| system.info(found.pid).map_or(u64::MAX, |info| info.depth)),

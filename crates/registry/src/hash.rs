@@ -8,8 +8,8 @@ use foldhash::quality::{FoldHasher, SeedableRandomState};
 /// Hashes for one registry.
 ///
 /// The key is a number that the environment draws, so nobody can prepare ids that collide without seeing
-/// hashes, which the registry never shows; and a seed still replays a run. It is no cryptographic hash: std's
-/// keyed one cost as much as the rest of a look-up. The order of a map built on it must never show.
+/// hashes, which the registry never shows; and a seed still replays a run. It is no cryptographic hash. The
+/// order of a map built on it must never show.
 #[derive(Debug, Clone)]
 pub(crate) struct Seed(SeedableRandomState);
 

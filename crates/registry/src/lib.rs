@@ -11,7 +11,8 @@
 //!   answer; until then nobody else can have them.
 //! * Names and capabilities never disagree: every answer is that of one [`Revision`] of a namespace, and each
 //!   change makes a new one, in one step.
-//! * Readers take no lock and do not wait for writers.
+//! * Look-ups take no lock and do not wait for writers; nor do queries, up to 32 at one time in a namespace,
+//!   past which they take turns with its writers.
 //! * Nothing crosses a namespace.
 //! * Names per process, entries per namespace and namespaces are bounded; past a bound registering is
 //!   refused with an error, and everything else goes on.

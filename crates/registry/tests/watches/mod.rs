@@ -114,6 +114,29 @@ fn a_batch_names_what_is_wrong_with_it() {
     });
 }
 
+#[test]
+fn each_of_a_batch_is_answered_for_itself_and_a_name_is_freed_once() {
+    in_world(Limits::default(), |world| async move {
+        let pid = world.worker().pid();
+        let other = world.worker().pid();
+        let registry = &world.registry;
+        registry.register(other, name("agents", "b"), can(&[])).expect("free");
+        let batch = ["a", "b", "c"].map(|id| NewEntry {
+            pid,
+            name: name("agents", id),
+            metadata: can(&["x"]),
+        });
+        let done: Vec<_> =
+            registry.register_each(batch).into_iter().map(|done| done.is_ok()).collect();
+        assert_eq!(done, [true, false, true]);
+        assert_eq!(registry.whereis(&name("agents", "b")), Some(other));
+        let free = |id: &str| registry.unregister_if_present(&name("agents", id), pid);
+        assert_eq!((free("a"), free("a"), free("none")), (Ok(true), Ok(false), Ok(false)));
+        assert!(free("b").is_err(), "another process has it");
+        assert_eq!(registry.names(pid), [name("agents", "c")]);
+    });
+}
+
 /// Guarantee S3
 #[test]
 fn a_batch_is_seen_whole_or_not_at_all_from_other_threads() {
