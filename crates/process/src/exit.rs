@@ -189,18 +189,18 @@ fn conclude(
 fn take_hooks(record: &dyn AnyRecord) -> Hooks {
     record.locked(|control| {
         record.own().state.fetch_or(state::DYING, Ordering::AcqRel);
-        control.rare.as_mut().map(|rare| std::mem::take(&mut rare.hooks)).unwrap_or_default()
+        std::mem::take(&mut control.hooks)
     })
 }
 
 /// Step 4.
-fn run_hooks(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, hooks: Hooks) {
-    if hooks.is_empty() {
+fn run_hooks(record: &dyn AnyRecord, system: &SystemInner, reason: &ExitReason, mut hooks: Hooks) {
+    if hooks.len() == 0 {
         return;
     }
     let exited = Exited { pid: record.pid(), reason: reason.clone() };
-    for (_, hook) in hooks.into_iter().rev() {
-        contain(system, record, || hook(&exited));
+    while let Some(hook) = hooks.pop() {
+        contain(system, record, || hook.run(&exited));
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 
 use foundation_env::sync::atomic::Ordering;
 use foundation_types::{Code, ExitReason, HookId, Pid};
-use smallvec::SmallVec;
 
 use crate::record::{AnyRecord, state};
 use crate::system::SystemInner;
@@ -19,11 +18,87 @@ pub struct Exited {
     pub reason: ExitReason,
 }
 
-/// A closure run by the dying process between Dying and Dead.
-pub(crate) type Hook = Box<dyn FnOnce(&Exited) + Send>;
+/// The hooks of one process, the newest first: a list, since most processes have none or one, that of the
+/// registry, and each block holds its closure.
+#[derive(Default)]
+pub(crate) struct Hooks(Option<Hook>);
 
-/// The hooks of one process, oldest first. Usually none or one, that of the registry.
-pub(crate) type Hooks = SmallVec<[(HookId, Hook); 1]>;
+/// The newest hook of a list, with those before it.
+pub(crate) type Hook = Box<dyn Node>;
+
+/// A closure run by the dying process between Dying and Dead.
+pub(crate) trait Node: Send {
+    fn link(&mut self) -> &mut Link;
+
+    fn run(self: Box<Self>, exited: &Exited);
+}
+
+/// What a list knows of each hook.
+pub(crate) struct Link {
+    id: HookId,
+    older: Hooks,
+    /// How many there are up to this one.
+    len: usize,
+}
+
+struct Linked<F> {
+    link: Link,
+    run: F,
+}
+
+impl<F: FnOnce(&Exited) + Send> Node for Linked<F> {
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    fn run(self: Box<Self>, exited: &Exited) {
+        (self.run)(exited);
+    }
+}
+
+impl Hooks {
+    pub(crate) fn len(&mut self) -> usize {
+        self.0.as_mut().map_or(0, |newest| newest.link().len)
+    }
+
+    /// Takes out the newest hook.
+    pub(crate) fn pop(&mut self) -> Option<Hook> {
+        let mut newest = self.0.take()?;
+        *self = std::mem::take(&mut newest.link().older);
+        Some(newest)
+    }
+
+    fn push(&mut self, mut hook: Hook) {
+        let len = self.len() + 1;
+        let link = hook.link();
+        link.len = len;
+        link.older = std::mem::take(self);
+        self.0 = Some(hook);
+    }
+
+    fn remove(&mut self, id: HookId) -> Option<Hook> {
+        let mut newer = Self::default();
+        // Those above it go to a list of their own, and come back in their order.
+        let removed = loop {
+            let Some(mut hook) = self.pop() else { break None };
+            if hook.link().id == id {
+                break Some(hook);
+            }
+            newer.push(hook);
+        };
+        while let Some(hook) = newer.pop() {
+            self.push(hook);
+        }
+        removed
+    }
+}
+
+/// One after the other: a process may have thousands.
+impl Drop for Hooks {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
 
 /// Why an exit hook was not added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,37 +139,32 @@ impl fmt::Display for HookError {
 pub(crate) fn add(
     record: &dyn AnyRecord,
     system: &SystemInner,
-    hook: Hook,
-) -> Result<HookId, (HookError, Hook)> {
+    hook: impl FnOnce(&Exited) + Send + 'static,
+) -> Result<HookId, HookError> {
     let pid = record.pid();
     let limit = system.limits().hooks_per_process_max;
     let id = HookId::new(system.next_id());
-    let mut hook = Some(hook);
+    let link = Link { id, older: Hooks::default(), len: 1 };
+    let mut hook: Option<Hook> = Some(Box::new(Linked { link, run: hook }));
+    // A hook that is refused is dropped without the lock.
     let refused = record.locked(|control| {
         if record.own().state.load(Ordering::Acquire) & (state::DYING | state::DEAD) != 0 {
             return Some(HookError::NoProcess(pid));
         }
-        let hooks = &mut control.rare().hooks;
-        if hooks.len() >= limit {
+        if control.hooks.len() >= limit {
             return Some(HookError::TooMany { pid, limit });
         }
-        hooks.extend(hook.take().map(|hook| (id, hook)));
+        if let Some(hook) = hook.take() {
+            control.hooks.push(hook);
+        }
         None
     });
-    match (refused, hook) {
-        (Some(error), Some(hook)) => Err((error, hook)),
-        _ => Ok(id),
-    }
+    refused.map_or(Ok(id), Err)
 }
 
 /// Removes a hook that has not run; the hook is returned so that it is dropped without the lock.
 pub(crate) fn remove(record: &dyn AnyRecord, id: HookId) -> Option<Hook> {
-    record.locked(|control| {
-        let hooks = &mut control.rare.as_mut()?.hooks;
-        let at = hooks.iter().position(|(known, _)| *known == id)?;
-        // In order, since they run newest first.
-        Some(hooks.remove(at).1)
-    })
+    record.locked(|control| control.hooks.remove(id))
 }
 
 /// Ties a value to the life of a process: it is dropped before the process is Dead, on every way

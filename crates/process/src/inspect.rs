@@ -228,8 +228,8 @@ pub(crate) fn counts(system: &SystemInner) -> Counts {
             counts.links += control.links.len();
             if let Some(rare) = &control.rare {
                 counts.monitors += rare.monitors.len();
-                counts.hooks += rare.hooks.len();
             }
+            counts.hooks += control.hooks.len();
         });
     }
     counts

@@ -120,7 +120,6 @@ pub(crate) struct Rare {
     /// It was told to stop: one such order is enough, and never refused.
     stops: bool,
     pub(crate) monitors: Monitors,
-    pub(crate) hooks: Hooks,
     pub(crate) acknowledgements: VecDeque<(u64, Reply<()>)>,
     pub(crate) trace: Option<Arc<TraceRing>>,
     waiters: VecDeque<RoomWaiter>,
@@ -142,6 +141,7 @@ pub(crate) struct Control {
     crowded: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) links: Links,
+    pub(crate) hooks: Hooks,
     pub(crate) rare: Option<Box<Rare>>,
 }
 
@@ -352,6 +352,7 @@ impl<M: Send + 'static> Record<M> {
                     crowded: false,
                     waker: None,
                     links,
+                    hooks: Hooks::default(),
                     rare: None,
                 },
                 user: Lane::default(),

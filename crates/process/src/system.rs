@@ -400,7 +400,7 @@ impl System {
         hook: impl FnOnce(&Exited) + Send + 'static,
     ) -> Result<HookId, HookError> {
         let record = self.inner.table.get(pid).ok_or(HookError::NoProcess(pid))?;
-        hook::add(&*record, &self.inner, Box::new(hook)).map_err(|(error, _hook)| error)
+        hook::add(&*record, &self.inner, hook)
     }
 
     /// Takes an exit hook out again. Returns false when it has run or was never there.
