@@ -51,20 +51,21 @@ impl Registry {
     ) -> Result<Revision, RegisterError> {
         let namespace = self.namespace_of(&name)?;
         let entry = entry(NewEntry { pid, name, metadata }, self.now())?;
-        let hash = namespace.key(entry.name.local_id()).hash;
+        let key = namespace.key(&entry.name);
+        let hash = key.hash;
         let mut commit = namespace.begin();
-        refuse_taken(&commit, Key { id: entry.name.local_id(), hash }, &entry.name)?;
-        self.refuse_full(&mut commit, &namespace, 1, entry.bytes())?;
+        refuse_taken(&commit, key)?;
+        self.refuse_full(&mut commit, namespace, 1, entry.bytes())?;
         let late = fault::planted("registry_hook_outside_lock").then(|| entry.name.clone());
         if late.is_none() {
             let slot = commit.next_slots().next().unwrap_or(u32::MAX);
-            self.claim(&entry, &namespace, slot)?;
+            self.claim(&entry, namespace, slot)?;
         }
         let again = late.is_some().then(|| entry.clone());
         let slot = commit.insert(hash, entry);
         let revision = self.shared().finish(commit.publish());
         if let Some(entry) = again {
-            self.claim(&entry, &namespace, slot)?;
+            self.claim(&entry, namespace, slot)?;
         }
         Ok(revision)
     }
@@ -80,8 +81,8 @@ impl Registry {
             return Err(BatchError::TooLarge { len: batch.len(), len_max: BATCH_MAX });
         }
         let Some(first) = batch.first() else { return Err(BatchError::Empty) };
-        let label = Arc::clone(first.name.shared_namespace());
-        if let Some(index) = batch.iter().position(|new| *new.name.namespace() != *label) {
+        let label = first.name.namespace();
+        if let Some(index) = batch.iter().position(|new| new.name.namespace() != label) {
             return Err(BatchError::OtherNamespace { index });
         }
         let refused = |index| move |source| BatchError::Refused { index, source };
@@ -92,29 +93,28 @@ impl Registry {
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let mut commit = namespace.begin();
         let bytes = entries.iter().map(Entry::bytes).sum();
-        let room = self.refuse_full(&mut commit, &namespace, entries.len(), bytes);
+        let room = self.refuse_full(&mut commit, namespace, entries.len(), bytes);
         room.map_err(refused(0))?;
-        let mut ids = BTreeSet::new();
+        let mut names = BTreeSet::new();
         for (index, entry) in entries.iter().enumerate() {
-            let key = namespace.key(entry.name.local_id());
-            refuse_taken(&commit, key, &entry.name).map_err(refused(index))?;
-            if !ids.insert(entry.name.local_id()) {
+            refuse_taken(&commit, namespace.key(&entry.name)).map_err(refused(index))?;
+            if !names.insert(&entry.name) {
                 return Err(BatchError::Twice { index });
             }
         }
         let slots: Vec<_> = commit.next_slots().take(entries.len()).collect();
         for (index, (entry, slot)) in entries.iter().zip(&slots).enumerate() {
-            if let Err(source) = self.claim(entry, &namespace, *slot) {
+            if let Err(source) = self.claim(entry, namespace, *slot) {
                 if !fault::planted("registry_batch_half_applied") {
                     for (entry, slot) in entries.iter().zip(&slots).take(index) {
-                        self.shared().release(entry.pid, &namespace, *slot);
+                        self.shared().release(entry.pid, namespace, *slot);
                     }
                 }
                 return Err(BatchError::Refused { index, source });
             }
         }
         for entry in entries {
-            let hash = namespace.key(entry.name.local_id()).hash;
+            let hash = namespace.key(&entry.name).hash;
             commit.insert(hash, entry);
         }
         Ok(self.shared().finish(commit.publish()))
@@ -144,19 +144,19 @@ impl Registry {
     ) -> Result<(Revision, Option<Registration>), RegisterError> {
         let namespace = self.namespace_of(&name)?;
         let entry = entry(NewEntry { pid, name, metadata }, self.now())?;
-        let key = namespace.key(entry.name.local_id());
+        let key = namespace.key(&entry.name);
         let hash = key.hash;
         let mut commit = namespace.begin();
         let Some(found) = commit.find(key) else {
-            self.refuse_full(&mut commit, &namespace, 1, entry.bytes())?;
+            self.refuse_full(&mut commit, namespace, 1, entry.bytes())?;
             let slot = commit.next_slots().next().unwrap_or(u32::MAX);
-            self.claim(&entry, &namespace, slot)?;
+            self.claim(&entry, namespace, slot)?;
             commit.insert(hash, entry);
             return Ok((self.shared().finish(commit.publish()), None));
         };
         let more = entry.bytes().saturating_sub(found.entry.bytes());
-        self.refuse_full(&mut commit, &namespace, 0, more)?;
-        self.change_owner(&namespace, &found, &entry)?;
+        self.refuse_full(&mut commit, namespace, 0, more)?;
+        self.change_owner(namespace, &found, &entry)?;
         commit.update(&found, entry, Cause::Replaced);
         let revision = self.shared().finish(commit.publish());
         Ok((revision, Some(Registration::new(found))))
@@ -314,7 +314,7 @@ impl Registry {
         let found = self.shared().namespaces().get_or_new(&label);
         let too_many = |limit: TooManyNamespaces| WatchError::TooManyNamespaces { limit: limit.0 };
         let limit = self.shared().limits().watches_per_namespace_max;
-        let begun = Watch::begin(found.map_err(too_many)?, Box::new(interest), limit);
+        let begun = Watch::begin(Arc::clone(found.map_err(too_many)?), Box::new(interest), limit);
         begun.ok_or(WatchError::TooManyWatches { namespace: label, limit })
     }
 
@@ -350,9 +350,9 @@ impl Registry {
         pid: Pid,
         f: impl FnOnce(&mut Commit<'_>, &Arc<Namespace>, &Arc<Version>) -> Result<(), UpdateError>,
     ) -> Result<Revision, UpdateError> {
-        let list = self.shared().namespaces().list();
-        let namespace = list.get(name.namespace()).ok_or_else(|| not_owned(name, None))?;
-        let key = namespace.key(name.local_id());
+        let namespace = self.shared().namespaces().get(name.namespace());
+        let namespace = namespace.ok_or_else(|| not_owned(name, None))?;
+        let key = namespace.key(name);
         let mut commit = namespace.begin();
         let found = commit.find_owned(key, pid);
         let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
@@ -364,10 +364,10 @@ impl Registry {
         self.shared().system().env().now()
     }
 
-    fn namespace_of(&self, name: &Name) -> Result<Arc<Namespace>, RegisterError> {
-        let label = name.shared_namespace();
+    fn namespace_of(&self, name: &Name) -> Result<&Arc<Namespace>, RegisterError> {
+        let label = name.namespace();
         self.shared().namespaces().get_or_new(label).map_err(|too_many| {
-            RegisterError::TooManyNamespaces { namespace: Arc::clone(label), limit: too_many.0 }
+            RegisterError::TooManyNamespaces { namespace: label.into(), limit: too_many.0 }
         })
     }
 
@@ -419,10 +419,10 @@ impl Registry {
     }
 }
 
-fn refuse_taken(commit: &Commit<'_>, key: Key<'_>, name: &Name) -> Result<(), RegisterError> {
+fn refuse_taken(commit: &Commit<'_>, key: Key<'_>) -> Result<(), RegisterError> {
     match commit.find(key) {
         Some(found) if !fault::planted("registry_overwrites") => {
-            let (name, owner) = (name.clone(), found.entry.pid);
+            let (name, owner) = (key.name.clone(), found.entry.pid);
             Err(RegisterError::AlreadyRegistered { name, owner })
         }
         _ => Ok(()),

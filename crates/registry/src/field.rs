@@ -1,8 +1,8 @@
 //! What filters look at.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
+use crate::metadata::Labels;
 use crate::path::Path;
 use crate::value::{Scalar, Value, lexicographic};
 
@@ -13,8 +13,8 @@ pub enum Field<'a> {
     Value(&'a Value),
     /// A text.
     Text(&'a str),
-    /// A list of texts.
-    Texts(&'a [Arc<str>]),
+    /// A list of labels.
+    Labels(&'a Labels),
     /// A whole number.
     Integer(i64),
     /// A number.
@@ -118,16 +118,16 @@ impl<'a> Field<'a> {
             Self::Integer(integer) => Some(Scalar::Integer(integer)),
             Self::Number(number) => Some(Scalar::Number(number)),
             Self::Bool(value) => Some(Scalar::Bool(value)),
-            Self::Texts(_) => None,
+            Self::Labels(_) => None,
         }
     }
 
     fn items(self) -> Option<impl Iterator<Item = Field<'a>>> {
-        let (values, texts): (&[Value], &[Arc<str>]) = match self {
-            Self::Value(Value::List(values)) => (values, &[]),
-            Self::Texts(texts) => (&[], texts),
+        let (values, labels): (&[Value], _) = match self {
+            Self::Value(Value::List(values)) => (values, Labels::NONE),
+            Self::Labels(labels) => (&[], labels),
             _ => return None,
         };
-        Some(values.iter().map(Field::Value).chain(texts.iter().map(|text| Field::Text(text))))
+        Some(values.iter().map(Field::Value).chain(labels.iter().map(Field::Text)))
     }
 }

@@ -1,6 +1,7 @@
 //! Finding: by name, and by what is indexed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use foundation_env::sync::atomic::Ordering;
 use foundation_process::Address;
@@ -23,10 +24,8 @@ impl Registry {
     /// Never a process whose death anybody knew of when the call began. A process that is dying keeps
     /// its names until its state is dropped.
     pub fn whereis(&self, name: &Name) -> Option<Pid> {
-        let list = self.shared().namespaces().list();
-        let namespace = list.get(name.namespace())?;
-        let key = namespace.key(name.local_id());
-        namespace.lookup(key, |version| version.entry.pid)
+        let namespace = self.shared().namespaces().get(name.namespace())?;
+        namespace.lookup(namespace.key(name), |version| version.entry.pid)
     }
 
     /// Returns the address of who has a name, if it handles messages of type `M`.
@@ -45,10 +44,8 @@ impl Registry {
     ///
     /// As [`Registry::whereis`]; name, pid and metadata belong together.
     pub fn lookup(&self, name: &Name) -> Option<Registration> {
-        let list = self.shared().namespaces().list();
-        let namespace = list.get(name.namespace())?;
-        let key = namespace.key(name.local_id());
-        namespace.lookup(key, Registration::new)
+        let namespace = self.shared().namespaces().get(name.namespace())?;
+        namespace.lookup(namespace.key(name), |found| Registration::new(Arc::clone(found)))
     }
 
     /// Returns everybody in a namespace with a capability, whatever its health, in the order of local
@@ -81,8 +78,8 @@ impl Registry {
 
     /// Returns the newest revision of a namespace.
     pub fn revision(&self, namespace: &str) -> Revision {
-        let list = self.shared().namespaces().list();
-        list.get(namespace).map(|found| Revision::new(found.revision())).unwrap_or_default()
+        let found = self.shared().namespaces().get(namespace);
+        found.map(|found| Revision::new(found.revision())).unwrap_or_default()
     }
 
     /// Returns the first process in a namespace with a capability that is not among the excluded ones,
@@ -266,8 +263,9 @@ impl Registry {
 
     /// Reads a namespace as of one revision; again, should the writer not have waited for it.
     fn read<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
-        let list = self.shared().namespaces().list();
-        let Some(namespace) = list.get(namespace) else { return R::default() };
+        let Some(namespace) = self.shared().namespaces().get(namespace) else {
+            return R::default();
+        };
         loop {
             let reading = namespace.read();
             let result = f(&reading);

@@ -108,8 +108,8 @@ pub fn check(registry: &Registry) -> Vec<Violation> {
     // Lock order: the list of namespaces, writers in the order of their labels, then the owners. Nobody else holds two writers or
     // two parts of the owners.
     let _no_new_ones = shared.namespaces().hold();
-    let list = shared.namespaces().list();
-    let writers: Vec<_> = list.iter().map(|namespace| (namespace, namespace.lock())).collect();
+    let all = shared.namespaces().all();
+    let writers: Vec<_> = all.into_iter().map(|namespace| (namespace, namespace.lock())).collect();
     let owners = shared.owners().lock();
     let mut violations = Vec::new();
     let mut owned = BTreeSet::new();

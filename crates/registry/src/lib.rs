@@ -103,7 +103,7 @@ pub use field::{Field, Fields};
 pub use find::{Cursor, Page};
 pub use label::{LabelError, LabelFault, LabelKind};
 pub use metadata::{
-    FieldError, FieldFault, Health, Kind, Metadata, MetadataBuilder, MetadataError, Patch,
+    FieldError, FieldFault, Health, Kind, Labels, Metadata, MetadataBuilder, MetadataError, Patch,
 };
 pub use name::Name;
 pub use namespace::Registration;

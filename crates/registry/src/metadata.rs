@@ -12,6 +12,7 @@ mod error;
 mod field;
 mod health;
 mod kind;
+mod labels;
 mod pairs;
 mod patch;
 mod place;
@@ -22,6 +23,7 @@ pub use builder::MetadataBuilder;
 pub use error::{FieldError, FieldFault, MetadataError};
 pub use health::Health;
 pub use kind::Kind;
+pub use labels::Labels;
 pub use patch::Patch;
 
 use error::Faults;
@@ -67,13 +69,14 @@ use pairs::Pairs;
 /// assert_eq!(paths, [r#"capability["a b"]"#, "resources.cpu"]);
 /// # Ok::<(), foundation_registry::MetadataError>(())
 /// ```
-// What changes at each health check stands here and not behind the pointer: setting it copies nothing,
-// and processes that were started with one description share it. 32 bytes here, and for a process with
-// capabilities only 40 behind the pointer, 16 for each capability, and the capabilities' own texts. Two
-// options of an instant would make it 48.
+// What changes at each health check stands here and not behind a pointer: setting it copies nothing, and
+// processes that were started with one description share the rest. 48 bytes here, and for a process with
+// capabilities only one block with their texts. Two options of an instant would make it 64.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
-    content: Arc<Content>,
+    capabilities: Labels,
+    /// Most processes have none.
+    details: Option<Arc<Details>>,
     /// The origin while not known.
     created_at: Instant,
     /// The origin while not known.
@@ -89,7 +92,8 @@ impl Default for Metadata {
     /// Makes the metadata of a healthy agent of which nothing else is known.
     fn default() -> Self {
         Self {
-            content: Arc::default(),
+            capabilities: Labels::default(),
+            details: None,
             created_at: Instant::ORIGIN,
             last_health_check: Instant::ORIGIN,
             bytes: 0,
@@ -104,21 +108,11 @@ impl Default for Metadata {
 /// Equality is reflexive because no number in metadata is NaN.
 impl Eq for Metadata {}
 
-/// What seldom changes.
-#[derive(Debug, PartialEq, Default)]
-struct Content {
-    /// Sorted, each once.
-    capabilities: Box<[Arc<str>]>,
-    /// Most processes have none.
-    details: Option<Box<Details>>,
-}
-
 /// What most processes do not say.
 #[derive(Debug, PartialEq)]
 struct Details {
     resources: Pairs<f64>,
-    /// Sorted, each once.
-    affinity: Box<[Arc<str>]>,
+    affinity: Labels,
     coordination: Pairs<Value>,
     custom: Pairs<Value>,
 }
@@ -162,13 +156,13 @@ impl Metadata {
         let mut builder = MetadataBuilder {
             kind: self.kind,
             health: self.health,
-            capabilities: self.content.capabilities.iter().cloned().collect(),
+            capabilities: self.capabilities.to_set(),
             created_at: self.created_at(),
             last_health_check: self.last_health_check(),
             ..MetadataBuilder::default()
         };
         if let Some(details) = self.details() {
-            builder.affinity = details.affinity.iter().cloned().collect();
+            builder.affinity = details.affinity.to_set();
             builder.resources = details.resources.to_map();
             builder.coordination = details.coordination.to_map();
             builder.custom = details.custom.to_map();
@@ -223,12 +217,12 @@ impl Metadata {
 
     /// Returns the capabilities in the order of their texts.
     pub fn capabilities(&self) -> impl Iterator<Item = &str> {
-        self.content.capabilities.iter().map(AsRef::as_ref)
+        self.capabilities.iter()
     }
 
     /// Tells whether the capability is among them.
     pub fn has(&self, capability: &str) -> bool {
-        self.content.capabilities.binary_search_by(|one| (**one).cmp(capability)).is_ok()
+        self.capabilities.contains(capability)
     }
 
     /// Returns the health.
@@ -250,7 +244,7 @@ impl Metadata {
     /// Returns the nodes the process prefers, in the order of their texts.
     pub fn affinity(&self) -> impl Iterator<Item = &str> {
         let details = self.details().into_iter();
-        details.flat_map(|details| &details.affinity).map(AsRef::as_ref)
+        details.flat_map(|details| details.affinity.iter())
     }
 
     /// Returns the coordination variables in the order of their names.
@@ -281,12 +275,12 @@ impl Metadata {
         usize::try_from(self.bytes).unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn shared_capabilities(&self) -> &[Arc<str>] {
-        &self.content.capabilities
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.capabilities
     }
 
     fn details(&self) -> Option<&Details> {
-        self.content.details.as_deref()
+        self.details.as_deref()
     }
 }
 

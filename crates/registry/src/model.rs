@@ -15,7 +15,7 @@ use crate::entry::Entry;
 use crate::hash::Seed;
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Attribute, Candidates, Cause, Key, Namespace, Reading, Version};
+use crate::namespace::{Attribute, Candidates, Cause, Namespace, Reading, Version};
 
 /// A namespace with one entry, `a`, which is healthy and can `x`.
 fn with_one_entry() -> Arc<Namespace> {
@@ -24,12 +24,16 @@ fn with_one_entry() -> Arc<Namespace> {
     namespace
 }
 
+fn name(id: &str) -> Name {
+    Name::new("agents", id).expect("a name")
+}
+
 fn register(namespace: &Namespace, id: &str) {
-    let name = Name::new("agents", id).expect("a name");
+    let name = name(id);
     let pid = Pid::new(NodeId::LOCAL, 1, std::num::NonZeroU32::MIN);
     let metadata = Metadata::new(["x"]).expect("a capability");
     let (registered_at, updated_at) = (Instant::ORIGIN, Instant::ORIGIN);
-    let hash = namespace.key(id).hash;
+    let hash = namespace.key(&name).hash;
     let mut commit = namespace.begin();
     commit.insert(hash, Entry { name, pid, metadata, registered_at, updated_at });
     drop(commit.publish());
@@ -37,21 +41,21 @@ fn register(namespace: &Namespace, id: &str) {
 
 fn unregister(namespace: &Namespace, id: &str) {
     let mut commit = namespace.begin();
-    let found = commit.find(namespace.key(id)).expect("it is registered");
+    let found = commit.find(namespace.key(&name(id))).expect("it is registered");
     commit.remove(&found, Cause::Unregistered);
     drop(commit.publish());
 }
 
 fn set_health(namespace: &Namespace, id: &str, health: Health) {
     let mut commit = namespace.begin();
-    let found = commit.find(namespace.key(id)).expect("it is registered");
+    let found = commit.find(namespace.key(&name(id))).expect("it is registered");
     let metadata = found.entry.metadata.clone().with_health(health);
     commit.update(&found, Entry { metadata, ..found.entry.clone() }, Cause::Updated);
     drop(commit.publish());
 }
 
-fn looked_up(namespace: &Namespace, key: Key<'_>) -> Option<String> {
-    namespace.lookup(key, |version| version.entry.name.local_id().to_owned())
+fn looked_up(namespace: &Namespace, id: &str) -> Option<String> {
+    namespace.lookup(namespace.key(&name(id)), |version| version.entry.name.local_id().to_owned())
 }
 
 /// How many have this health, asked of each and counted in the index.
@@ -83,7 +87,7 @@ pub fn lookup_during_updates() {
         set_health(&writer, "a", Health::Degraded);
         set_health(&writer, "a", Health::Healthy);
     });
-    assert_eq!(looked_up(&namespace, namespace.key("a")).as_deref(), Some("a"));
+    assert_eq!(looked_up(&namespace, "a").as_deref(), Some("a"));
     writing.join().expect("the writer ends");
 }
 
@@ -125,8 +129,8 @@ pub fn query_during_reuse() {
         assert_eq!(all_ids(&reading), (able, all, counted));
     }
     writing.join().expect("the writer ends");
-    assert_eq!(looked_up(&namespace, namespace.key("a")), None);
-    assert_eq!(looked_up(&namespace, namespace.key("b")).as_deref(), Some("b"));
+    assert_eq!(looked_up(&namespace, "a"), None);
+    assert_eq!(looked_up(&namespace, "b").as_deref(), Some("b"));
     all_is_whole(&namespace);
 }
 
@@ -134,7 +138,7 @@ pub fn query_during_reuse() {
 fn all_is_whole(namespace: &Namespace) {
     set_health(
         namespace,
-        if looked_up(namespace, namespace.key("a")).is_some() { "a" } else { "b" },
+        if looked_up(namespace, "a").is_some() { "a" } else { "b" },
         Health::Unhealthy,
     );
     assert_eq!(namespace.sizes().waiting, 0);

@@ -55,14 +55,14 @@ use smallvec::SmallVec;
 use crate::hash::Seed;
 use crate::name::Name;
 
-use cells::{Cells, Load};
-use chunks::Chunks;
 use members::WORDS;
 use pins::Pins;
 use ring::Ring;
 use term::{Term, TermBook, Terms};
 use version::Slot;
 
+pub(crate) use cells::{Cells, Load};
+pub(crate) use chunks::Chunks;
 pub(crate) use version::Version;
 
 pub(crate) use commit::{Commit, NotOwner, Published};
@@ -71,10 +71,10 @@ pub(crate) use ring::{Cause, Change, Found};
 pub(crate) use term::{Attribute, TermKey};
 pub use version::Registration;
 
-/// A local id with its hash, which is made before the lock is taken.
+/// A name within the namespace, with its hash, which is made before the lock is taken.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key<'a> {
-    pub(crate) id: &'a str,
+    pub(crate) name: &'a Name,
     pub(crate) hash: u64,
 }
 
@@ -179,8 +179,8 @@ impl Namespace {
     }
 
     /// Prepares a look-up; hashing needs no lock.
-    pub(crate) fn key<'a>(&self, id: &'a str) -> Key<'a> {
-        Key { id, hash: self.seed.hash_one(id) }
+    pub(crate) fn key<'a>(&self, name: &'a Name) -> Key<'a> {
+        Key { name, hash: self.seed.hash_one((name.local_id(), name.node().get())) }
     }
 
     /// Prepares a look-up of a term.
@@ -220,17 +220,17 @@ impl Namespace {
     pub(crate) fn lookup<R>(
         &self,
         key: Key<'_>,
-        mut use_it: impl FnMut(Arc<Version>) -> R,
+        mut use_it: impl FnMut(&Arc<Version>) -> R,
     ) -> Option<R> {
         loop {
             let revision = self.revision();
             let mut is_doubtful = false;
             let found = self.ids.find(key.hash, |slot| {
-                let Some(version) = version::at(self.slots.get(slot)?, revision) else {
-                    is_doubtful = true;
-                    return None;
-                };
-                (version.entry.name.local_id() == key.id).then(|| use_it(version))
+                let found = version::with(self.slots.get(slot)?, revision, |version| {
+                    version.has(key).then(|| use_it(version))
+                });
+                is_doubtful |= found.is_none();
+                found.flatten()
             });
             // A name that is taken all the time is in the table all the time. So whoever finds no slot for
             // it is right; whoever finds one with no version for him may have come too late for it. The

@@ -1,82 +1,86 @@
 //! The list of namespaces.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::hash::BuildHasher;
+use std::sync::{Arc, OnceLock};
 
 use foundation_env::fault;
-use foundation_env::sync::{AtomicArc, Loaded, Mutex, MutexGuard};
+use foundation_env::sync::{Mutex, MutexGuard};
 
 use crate::hash::Seed;
-use crate::namespace::Namespace;
+use crate::namespace::{Cells, Chunks, Load, Namespace};
 
-type ByLabel = BTreeMap<Arc<str>, Arc<Namespace>>;
-
-/// All namespaces. There are few and new ones are rare, so the list is copied for each, and looking one up
-/// takes no lock.
+/// All namespaces. They stay until the registry is dropped, so one is found without a lock and without
+/// counting a reference.
 pub(crate) struct Namespaces {
     seed: Seed,
     len_max: usize,
     changes_max: usize,
-    by_label: AtomicArc<ByLabel>,
-    /// Held by whoever copies.
-    writer: Mutex<()>,
+    cells: Cells,
+    /// In the order in which they came.
+    list: Chunks<OnceLock<Arc<Namespace>>, 2>,
+    /// Held by whoever adds one.
+    writer: Mutex<Load>,
 }
 
 /// There are as many namespaces as there may be.
 pub(crate) struct TooManyNamespaces(pub(crate) usize);
 
-/// The list at one moment.
-pub(crate) struct List(Loaded<ByLabel>);
-
 impl Namespaces {
     pub(crate) fn new(seed: Seed, len_max: usize, changes_max: usize) -> Self {
-        let (by_label, writer) = (AtomicArc::default(), Mutex::new(()));
-        Self { seed, len_max, changes_max, by_label, writer }
+        let (cells, list, writer) = (Cells::new(), Chunks::new(), Mutex::default());
+        Self { seed, len_max, changes_max, cells, list, writer }
     }
 
     /// Keeps new namespaces out, for the audit.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Load> {
         self.writer.lock()
     }
 
-    pub(crate) fn list(&self) -> List {
-        List(self.by_label.load())
+    #[inline]
+    pub(crate) fn get(&self, label: &str) -> Option<&Arc<Namespace>> {
+        if fault::planted("registry_namespace_ignored") {
+            return self.nth(0);
+        }
+        self.find(self.seed.hash_one(label), label)
     }
 
     /// Returns the namespace with a label, which is new if there are fewer than there may be.
-    pub(crate) fn get_or_new(&self, label: &Arc<str>) -> Result<Arc<Namespace>, TooManyNamespaces> {
-        if let Some(namespace) = self.list().get(label) {
-            return Ok(Arc::clone(namespace));
+    pub(crate) fn get_or_new(&self, label: &str) -> Result<&Arc<Namespace>, TooManyNamespaces> {
+        if let Some(namespace) = self.get(label) {
+            return Ok(namespace);
         }
-        let writer = self.writer.lock();
-        let list = self.list();
+        let hash = self.seed.hash_one(label);
+        let mut writer = self.writer.lock();
         // Somebody else may have been faster.
-        if let Some(namespace) = list.get(label) {
-            return Ok(Arc::clone(namespace));
+        if let Some(namespace) = self.find(hash, label) {
+            return Ok(namespace);
         }
-        let mut by_label = list.0.as_ref().map(|list| ByLabel::clone(list)).unwrap_or_default();
-        if by_label.len() >= self.len_max {
-            return Err(TooManyNamespaces(self.len_max));
+        let refused = TooManyNamespaces(self.len_max);
+        if writer.used() >= self.len_max {
+            return Err(refused);
         }
-        let namespace = Namespace::new(Arc::clone(label), self.seed.clone(), self.changes_max);
-        let namespace = Arc::new(namespace);
-        by_label.insert(Arc::clone(label), Arc::clone(&namespace));
-        drop(self.by_label.swap(Some(Arc::new(by_label))));
-        drop(writer);
+        let number = u32::try_from(writer.used()).unwrap_or(u32::MAX);
+        let Some(place) = self.list.grow(number) else { return Err(refused) };
+        let namespace = Namespace::new(label.into(), self.seed.clone(), self.changes_max);
+        let namespace = place.get_or_init(|| Arc::new(namespace));
+        self.cells.insert(&mut writer, hash, number);
         Ok(namespace)
-    }
-}
-
-impl List {
-    pub(crate) fn get(&self, label: &str) -> Option<&Arc<Namespace>> {
-        if fault::planted("registry_namespace_ignored") {
-            return self.iter().next();
-        }
-        self.0.as_ref()?.get(label)
     }
 
     /// Returns every namespace in the order of labels.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Namespace>> {
-        self.0.iter().flat_map(|list| list.values())
+    pub(crate) fn all(&self) -> Vec<&Arc<Namespace>> {
+        let mut all: Vec<_> = (0..).map_while(|number| self.nth(number)).collect();
+        all.sort_unstable_by(|a, b| a.label.cmp(&b.label));
+        all
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, label: &str) -> Option<&Arc<Namespace>> {
+        self.cells.find(hash, |number| self.nth(number).filter(|found| *found.label == *label))
+    }
+
+    #[inline]
+    fn nth(&self, number: u32) -> Option<&Arc<Namespace>> {
+        self.list.get(number)?.get()
     }
 }

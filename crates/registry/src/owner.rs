@@ -28,7 +28,7 @@ struct Names {
     hook: Option<HookId>,
     /// The hook runs: no name may be added, since nobody would give it back.
     leaving: bool,
-    owned: Vec<Owned>,
+    owned: SmallVec<[Owned; 1]>,
 }
 
 /// The names of one process. Its exit hook holds it too, so a death finds its names without searching.
@@ -71,12 +71,19 @@ impl OwnerRow {
     /// Takes out the slots of all names in the namespace, whose writer's turn the caller has.
     pub(crate) fn take(&self, namespace: &Arc<Namespace>) -> SmallVec<[u32; 4]> {
         let owned = &mut self.names.lock().owned;
-        let is_here = |owned: &mut Owned| Arc::ptr_eq(&owned.namespace, namespace);
-        owned.extract_if(.., is_here).map(|owned| owned.slot).collect()
+        let mut slots = SmallVec::new();
+        owned.retain(|owned| {
+            let is_here = Arc::ptr_eq(&owned.namespace, namespace);
+            if is_here {
+                slots.push(owned.slot);
+            }
+            !is_here
+        });
+        slots
     }
 
     pub(crate) fn owned(&self) -> Vec<Owned> {
-        self.names.lock().owned.clone()
+        self.names.lock().owned.to_vec()
     }
 }
 
@@ -113,7 +120,6 @@ impl Owners {
                 // Locked before the hook can run, so the hook finds the name.
                 let mut names = row.names.lock();
                 names.hook = Some(add_hook(Arc::clone(&row)).map_err(Refused::Hook)?);
-                names.owned.reserve_exact(1);
                 names.owned.push(owned);
                 drop(names);
                 place.insert(row);

@@ -143,7 +143,7 @@ impl Registry {
     /// Returns the sizes of all tables.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for namespace in self.shared.namespaces.list().iter() {
+        for namespace in self.shared.namespaces.all() {
             let sizes = namespace.sizes();
             counts.namespaces += 1;
             counts.entries += sizes.entries;

@@ -8,7 +8,7 @@ use foundation_types::Instant;
 use super::audit::Audit;
 use super::error::{Faults, MetadataError};
 use super::place::Place;
-use super::{Content, Details, Health, Kind, Metadata};
+use super::{Details, Health, Kind, Labels, Metadata};
 use crate::label::LabelKind;
 use crate::value::Value;
 
@@ -143,17 +143,14 @@ impl MetadataBuilder {
         faults.finish()?;
         let details = Details {
             resources: self.resources.into(),
-            affinity: self.affinity.into_iter().collect(),
+            affinity: Labels::from(&self.affinity),
             coordination: self.coordination.into(),
             custom: self.custom.into(),
         };
-        let content = Content {
-            capabilities: self.capabilities.into_iter().collect(),
-            details: (!details.is_empty()).then(|| Box::new(details)),
-        };
         let (created_at, last_health_check) = (self.created_at, self.last_health_check);
         Ok(Metadata {
-            content: Arc::new(content),
+            capabilities: Labels::from(&self.capabilities),
+            details: (!details.is_empty()).then(|| Arc::new(details)),
             created_at: created_at.unwrap_or(Instant::ORIGIN),
             last_health_check: last_health_check.unwrap_or(Instant::ORIGIN),
             // No more than BYTES_MAX, as the check has found.

@@ -3,7 +3,7 @@
 use foundation_types::Instant;
 
 use super::pairs::Pairs;
-use super::{Details, Metadata};
+use super::{Details, Labels, Metadata};
 use crate::field::Field;
 use crate::value::Value;
 
@@ -30,10 +30,10 @@ impl Metadata {
         match (first, rest) {
             ("type", None) => Some(Field::Text(self.kind.as_str())),
             ("health", None) => Some(Field::Text(self.health.as_str())),
-            ("capability", None) => Some(Field::Texts(&self.content.capabilities)),
+            ("capability", None) => Some(Field::Labels(&self.capabilities)),
             ("affinity", None) => {
-                let affinity = self.details().map(|details| &*details.affinity);
-                Some(Field::Texts(affinity.unwrap_or_default()))
+                let affinity = self.details().map(|details| &details.affinity);
+                Some(Field::Labels(affinity.unwrap_or(Labels::NONE)))
             }
             ("created_at", None) => self.created_at().map(nanos),
             ("last_health_check", None) => self.last_health_check().map(nanos),

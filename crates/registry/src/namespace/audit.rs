@@ -46,8 +46,7 @@ impl Namespace {
                 let found = self.label.to_string();
                 violations.push(Violation::WrongNamespace { name: name.clone(), found });
             }
-            let key = self.key(name.local_id());
-            if !self.lookup(key, |found| Arc::ptr_eq(&found, version)).unwrap_or(false) {
+            if !self.lookup(self.key(name), |found| Arc::ptr_eq(found, version)).unwrap_or(false) {
                 violations.push(Violation::NotFound { name: name.clone() });
             }
             for (attribute, value) in values_of(&version.entry) {

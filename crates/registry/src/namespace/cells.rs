@@ -31,6 +31,13 @@ pub(crate) struct Load {
     tombstones: usize,
 }
 
+impl Load {
+    /// Numbers that are in the table.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+}
+
 /// See the module text.
 pub(crate) struct Cells {
     /// Which table is current: how many there were before it, its level, and its side.

@@ -62,7 +62,7 @@ impl Commit<'_> {
     pub(crate) fn find(&self, key: Key<'_>) -> Option<Arc<Version>> {
         self.namespace.ids.find(key.hash, |slot| {
             let newest = self.writer.newest(slot)?;
-            (newest.stands() && newest.entry.name.local_id() == key.id).then(|| Arc::clone(newest))
+            (newest.stands() && newest.has(key)).then(|| Arc::clone(newest))
         })
     }
 
@@ -129,9 +129,9 @@ impl Commit<'_> {
         }
         namespace.mark(slot, |block| &block.dirty, true);
         namespace.mark(slot, |block| &block.taken, true);
-        let terms = self.enter_terms(&entry, slot);
-        self.writer.bytes += entry.bytes();
         let older = self.writer.newest(slot).cloned();
+        let terms = self.enter_terms(&entry, slot, older.as_deref());
+        self.writer.bytes += entry.bytes();
         if let Some(older) = older.as_ref().filter(|older| older.stands()) {
             self.end(older);
         }
@@ -156,20 +156,22 @@ impl Commit<'_> {
         self.leftovers.ended.push(Arc::clone(old));
     }
 
-    fn enter_terms(&mut self, entry: &Entry, slot: u32) -> TermNumbers {
+    /// Enters a slot in the terms of what it will hold.
+    fn enter_terms(&mut self, entry: &Entry, slot: u32, older: Option<&Version>) -> TermNumbers {
         let (namespace, book) = (self.namespace, &mut self.writer.terms);
-        let mut enter = |attribute, value: &str, shared: &dyn Fn() -> Arc<str>| {
-            let key = namespace.term_key(attribute, value);
-            namespace.terms.enter(book, key, slot, shared)
+        let mut enter = |attribute, value: &str| {
+            namespace.terms.enter(book, namespace.term_key(attribute, value), slot)
         };
-        let capabilities = entry.metadata.shared_capabilities().iter();
-        let mut terms: TermNumbers = capabilities
-            .map(|value| enter(Attribute::Capability, value, &|| Arc::clone(value)))
-            .collect();
-        let health = entry.metadata.health().as_str();
-        terms.push(enter(Attribute::Health, health, &|| Arc::from(health)));
-        let kind = entry.metadata.kind().as_str();
-        terms.push(enter(Attribute::Kind, kind, &|| Arc::from(kind)));
+        let labels = entry.metadata.labels();
+        // Who has the same capabilities still stands in their terms.
+        let older = older.filter(|older| older.stands());
+        let same = older.filter(|older| older.entry.metadata.labels().is_shared_with(labels));
+        let mut terms: TermNumbers = match same {
+            Some(same) => same.terms.iter().copied().take(labels.len()).collect(),
+            None => labels.iter().map(|value| enter(Attribute::Capability, value)).collect(),
+        };
+        terms.push(enter(Attribute::Health, entry.metadata.health().as_str()));
+        terms.push(enter(Attribute::Kind, entry.metadata.kind().as_str()));
         terms
     }
 

@@ -97,31 +97,25 @@ impl Terms {
 
     /// Enters a slot as a carrier of a term, which is made if nobody carried it, and returns its number.
     /// Writer only.
-    pub(crate) fn enter(
-        &self,
-        book: &mut TermBook,
-        key: TermKey<'_>,
-        slot: u32,
-        value: impl FnOnce() -> Arc<str>,
-    ) -> u32 {
+    pub(crate) fn enter(&self, book: &mut TermBook, key: TermKey<'_>, slot: u32) -> u32 {
         let known = self.cells.find(key.hash, |number| {
             book.get(number).is_some_and(|noted| noted.term.has(key)).then_some(number)
         });
-        let number = known.unwrap_or_else(|| self.add(book, key, value()));
+        let number = known.unwrap_or_else(|| self.add(book, key));
         if let Some(noted) = book.get_mut(number) {
             noted.term.members.insert(&mut noted.blocks, slot);
         }
         number
     }
 
-    fn add(&self, book: &mut TermBook, key: TermKey<'_>, value: Arc<str>) -> u32 {
+    fn add(&self, book: &mut TermBook, key: TermKey<'_>) -> u32 {
         let number = book.free.pop().unwrap_or_else(|| {
             book.terms.push(None);
             u32::try_from(book.terms.len() - 1).unwrap_or(u32::MAX)
         });
-        let TermKey { attribute, hash, .. } = key;
+        let TermKey { attribute, value, hash } = key;
         let (members, turn) = (Members::default(), AtomicU32::new(0));
-        let term = Arc::new(Term { attribute, value, hash, members, turn });
+        let term = Arc::new(Term { attribute, value: value.into(), hash, members, turn });
         if let Some(place) = book.terms.get_mut(number as usize) {
             *place = Some(Noted { term: Arc::clone(&term), blocks: Held::default() });
         }

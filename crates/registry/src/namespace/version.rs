@@ -8,6 +8,7 @@ use foundation_env::sync::AtomicArc;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
+use super::Key;
 use crate::entry::Entry;
 use crate::revision::Revision;
 
@@ -51,6 +52,13 @@ impl Version {
         Self { begin, end, older, slot, hash, terms, entry }
     }
 
+    /// Whether it is one of this name, which is of the same namespace.
+    #[inline]
+    pub(crate) fn has(&self, key: Key<'_>) -> bool {
+        let name = &self.entry.name;
+        name.local_id() == key.name.local_id() && name.node() == key.name.node()
+    }
+
     /// Whether nothing has changed it yet.
     pub(crate) fn stands(&self) -> bool {
         self.end() == OPEN
@@ -84,19 +92,25 @@ impl Drop for Version {
     }
 }
 
-/// What a slot held at a revision that the caller has pinned, or is about to confirm.
+/// Lets `f` look at what a slot held at a revision that the caller has pinned, or is about to confirm.
 #[inline]
-pub(crate) fn at(slot: &Slot, revision: u64) -> Option<Arc<Version>> {
+pub(crate) fn with<R>(slot: &Slot, revision: u64, f: impl FnOnce(&Arc<Version>) -> R) -> Option<R> {
     let newest = slot.load();
     let newest = newest.as_ref()?;
     if newest.begin <= revision {
-        return (newest.end() > revision).then(|| Arc::clone(newest));
+        return (newest.end() > revision).then(|| f(newest));
     }
     let mut version = newest.older()?;
     while version.begin > revision {
         version = version.older()?;
     }
-    (version.end() > revision).then_some(version)
+    (version.end() > revision).then(|| f(&version))
+}
+
+/// What a slot held at a revision; see [`with`].
+#[inline]
+pub(crate) fn at(slot: &Slot, revision: u64) -> Option<Arc<Version>> {
+    with(slot, revision, Arc::clone)
 }
 
 /// A registration as it was at one revision: an [`Entry`] that knows whether it is still the newest.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::Address;
 use foundation_registry::{
-    Health, Limits, RegisterError, Registry, Strategy, UpdateError, invariants,
+    Health, Limits, Name, RegisterError, Registry, Strategy, UpdateError, invariants,
 };
-use foundation_types::Pid;
+use foundation_types::{NodeId, Pid};
 
 use crate::world::{Task, Way, World, can, give_way, name, said};
 
@@ -119,6 +119,29 @@ fn the_same_id_in_two_namespaces_is_two_names() {
         world.kill(first).await;
         assert_eq!(world.registry.whereis(&names[0]), None);
         assert_eq!(world.registry.whereis(&names[1]), Some(second));
+    });
+}
+
+#[test]
+fn the_same_id_of_two_nodes_is_two_names() {
+    in_world(|world| async move {
+        let (here, there) = (world.worker(), world.worker());
+        let local = name("agents", "a");
+        let remote = Name::on(NodeId::new(2), "agents", "a").expect("a name");
+        world.registry.register(here.pid(), local.clone(), can(&["x"])).expect("free");
+        world.registry.register(there.pid(), remote.clone(), can(&["x"])).expect("free");
+        assert_eq!(world.registry.whereis(&local), Some(here.pid()));
+        assert_eq!(world.registry.whereis(&remote), Some(there.pid()));
+        assert_eq!(remote.to_string(), "agents/a on node 2");
+        assert!(local < remote && remote < name("agents", "b"));
+
+        let taken = world.registry.register(here.pid(), remote.clone(), can(&[])).unwrap_err();
+        assert!(
+            matches!(taken, RegisterError::AlreadyRegistered { owner, .. } if owner == there.pid())
+        );
+        world.kill(here.pid()).await;
+        assert_eq!(world.registry.whereis(&local), None);
+        assert_eq!(world.registry.whereis(&remote), Some(there.pid()));
     });
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use foundation_types::Instant;
 
 use super::Field;
-use crate::metadata::{Health, Kind, Metadata};
+use crate::metadata::{Health, Kind, Labels, Metadata};
 use crate::value::Value;
 
 fn metadata() -> Metadata {
@@ -61,7 +61,7 @@ fn each_path_leads_to_its_field() {
         assert_eq!(metadata.field(path), Some(field), "{path}");
     }
     let texts = |path| match metadata.field(path) {
-        Some(Field::Texts(texts)) => texts.iter().map(|text| &**text).collect::<Vec<_>>(),
+        Some(Field::Labels(labels)) => labels.iter().collect::<Vec<_>>(),
         other => panic!("{path} is {other:?}"),
     };
     assert_eq!(texts("capability"), ["read", "write"]);
@@ -107,8 +107,8 @@ fn what_was_not_given_has_no_field_but_lists_are_empty() {
     let metadata = Metadata::default();
     assert_eq!(metadata.field("created_at"), None);
     assert_eq!(metadata.field("last_health_check"), None);
-    assert_eq!(metadata.field("capability"), Some(Field::Texts(&[])));
-    assert_eq!(metadata.field("affinity"), Some(Field::Texts(&[])));
+    assert_eq!(metadata.field("capability"), Some(Field::Labels(Labels::NONE)));
+    assert_eq!(metadata.field("affinity"), Some(Field::Labels(Labels::NONE)));
     assert_eq!(metadata.field("resources.memory"), None);
     assert_eq!(metadata.field("memory"), None);
     assert_eq!(metadata.field("type"), Some(Field::Text("agent")));

@@ -17,7 +17,7 @@ fn with_one_entry() -> Namespace {
     let metadata = Metadata::new(["x"]).unwrap();
     let (registered_at, updated_at) = (Instant::ORIGIN, Instant::ORIGIN);
     let mut commit = namespace.begin();
-    let hash = namespace.key("a").hash;
+    let hash = namespace.key(&name).hash;
     commit.insert(hash, Entry { name, pid, metadata, registered_at, updated_at });
     drop(commit.publish());
     namespace
@@ -27,7 +27,8 @@ fn change(namespace: &Namespace, times: usize) {
     for n in 0..times {
         let health = if n.is_multiple_of(2) { Health::Degraded } else { Health::Healthy };
         let mut commit = namespace.begin();
-        let found = commit.find(namespace.key("a")).unwrap();
+        let name = Name::new("agents", "a").unwrap();
+        let found = commit.find(namespace.key(&name)).unwrap();
         let metadata = found.entry.metadata.clone().with_health(health);
         commit.update(&found, Entry { metadata, ..found.entry.clone() }, Cause::Updated);
         drop(commit.publish());

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::{Filter, FilterBuilder, field};
 use crate::field::{Field, Fields};
+use crate::metadata::Labels;
 use crate::path::Path;
 use crate::value::Value;
 
@@ -33,7 +34,7 @@ pub(super) enum Expression {
 #[derive(Debug, Clone)]
 pub(super) enum Kept {
     Value(Value),
-    Texts(Vec<Arc<str>>),
+    Labels(Labels),
     Bare(Value),
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Record(pub(super) BTreeMap<&'static str, Kept>);
 impl Fields for Record {
     fn field(&self, path: &Path) -> Option<Field<'_>> {
         Some(match self.0.get(path.as_str())? {
-            Kept::Texts(texts) => Field::Texts(texts),
+            Kept::Labels(labels) => Field::Labels(labels),
             Kept::Bare(Value::Bool(value)) => Field::Bool(*value),
             Kept::Bare(Value::Integer(value)) => Field::Integer(*value),
             Kept::Bare(Value::Number(value)) => Field::Number(*value),
@@ -99,7 +100,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         (list(), scalar()).prop_map(|(list, scalar)| Value::List(Arc::from([list, scalar])));
     let map =
         scalar().prop_map(|value| Value::Map(Arc::new(BTreeMap::from([("a".into(), value)]))));
-    let texts = vec(select(&["a", "ocr", "1"][..]).prop_map(Arc::from), 0..3);
+    let labels = btree_set(select(&["a", "ocr", "1"][..]).prop_map(Arc::from), 0..3);
     let kept = prop_oneof![
         4 => scalar().prop_map(Kept::Value),
         4 => scalar().prop_map(Kept::Bare),
@@ -107,7 +108,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         1 => nested.prop_map(Kept::Value),
         1 => map.prop_map(Kept::Value),
         1 => odd.prop_map(Kept::Bare),
-        2 => texts.prop_map(Kept::Texts),
+        2 => labels.prop_map(|labels| Kept::Labels(Labels::from(&labels))),
     ];
     btree_map(select(&PATHS[..]), kept, 0..4).prop_map(Record)
 }
@@ -211,7 +212,7 @@ impl Record {
     fn candidates(&self, path: &str) -> Vec<Value> {
         match self.0.get(path) {
             None => Vec::new(),
-            Some(Kept::Texts(texts)) => texts.iter().cloned().map(Value::Text).collect(),
+            Some(Kept::Labels(labels)) => labels.iter().map(Value::from).collect(),
             Some(Kept::Value(Value::List(items))) => items.to_vec(),
             Some(Kept::Value(value) | Kept::Bare(value)) => vec![value.clone()],
         }
@@ -224,7 +225,7 @@ impl Record {
     fn orders(&self, path: &str, value: &Value) -> Option<Ordering> {
         match self.0.get(path)? {
             Kept::Value(one) | Kept::Bare(one) => order(one, value),
-            Kept::Texts(_) => None,
+            Kept::Labels(_) => None,
         }
     }
 }
