@@ -350,7 +350,7 @@ impl Registry {
         pid: Pid,
         f: impl FnOnce(&mut Commit<'_>, &Arc<Namespace>, &Arc<Version>) -> Result<(), UpdateError>,
     ) -> Result<Revision, UpdateError> {
-        let namespace = self.shared().namespaces().get(name.namespace());
+        let namespace = self.shared().namespaces().get(name.parts().0);
         let namespace = namespace.ok_or_else(|| not_owned(name, None))?;
         let key = namespace.key(name);
         let mut commit = namespace.begin();

@@ -11,8 +11,10 @@ use crate::path::Path;
 ///
 /// Its fields, for queries, are those of its metadata ([`Metadata::field`]) and, before them, `namespace`, `id`,
 /// `node`, and `registered_at` and `updated_at` in nanoseconds on the system's clock.
+// In this order, so that name and pid, which a look-up wants, stand side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[repr(C)]
 pub struct Entry {
     /// The name.
     pub name: Name,

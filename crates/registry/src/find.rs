@@ -24,7 +24,7 @@ impl Registry {
     /// Never a process whose death anybody knew of when the call began. A process that is dying keeps
     /// its names until its state is dropped.
     pub fn whereis(&self, name: &Name) -> Option<Pid> {
-        let namespace = self.shared().namespaces().get(name.namespace())?;
+        let namespace = self.shared().namespaces().get(name.parts().0)?;
         namespace.lookup(namespace.key(name), |version| version.entry.pid)
     }
 
@@ -44,7 +44,7 @@ impl Registry {
     ///
     /// As [`Registry::whereis`]; name, pid and metadata belong together.
     pub fn lookup(&self, name: &Name) -> Option<Registration> {
-        let namespace = self.shared().namespaces().get(name.namespace())?;
+        let namespace = self.shared().namespaces().get(name.parts().0)?;
         namespace.lookup(namespace.key(name), |found| Registration::new(Arc::clone(found)))
     }
 

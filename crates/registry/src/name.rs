@@ -20,11 +20,25 @@ use crate::label::{LabelError, LabelFault, LabelKind, fault};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Name {
     /// Namespace, slash, id.
-    text: Arc<str>,
+    text: Text,
     /// Where the slash is.
     slash: u8,
     node: NodeId,
 }
+
+/// Most names are short; those stand in the name itself, so that comparing them follows no pointer.
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Short {
+        len: u8,
+        /// The rest is zero.
+        bytes: [u8; SHORT_MAX],
+    },
+    Long(Arc<str>),
+}
+
+/// A name of 48 bytes.
+const SHORT_MAX: usize = 38;
 
 impl Name {
     /// Makes a name of this node.
@@ -45,25 +59,19 @@ impl Name {
     pub fn on(node: NodeId, namespace: &str, local_id: &str) -> Result<Self, LabelError> {
         check(LabelKind::Namespace, namespace)?;
         check(LabelKind::LocalId, local_id)?;
-        let mut text = String::with_capacity(namespace.len() + 1 + local_id.len());
-        text.push_str(namespace);
-        text.push('/');
-        text.push_str(local_id);
         // At most 64, as the check has found.
         let slash = u8::try_from(namespace.len()).unwrap_or(u8::MAX);
-        Ok(Self { text: text.into(), slash, node })
+        Ok(Self { text: Text::new(namespace, local_id), slash, node })
     }
 
     /// Returns the namespace.
-    #[inline]
     pub fn namespace(&self) -> &str {
-        self.parts().0
+        text(self.parts().0)
     }
 
     /// Returns the id within the namespace.
-    #[inline]
     pub fn local_id(&self) -> &str {
-        self.parts().1
+        text(self.parts().1)
     }
 
     /// Returns the node that gave the name.
@@ -72,12 +80,42 @@ impl Name {
         self.node
     }
 
+    /// The bytes of the namespace and of the id.
     #[inline]
-    fn parts(&self) -> (&str, &str) {
-        let slash = usize::from(self.slash);
-        let parts = self.text.get(..slash).zip(self.text.get(slash + 1..));
-        parts.unwrap_or_else(|| unreachable!("a name has a slash where it was made"))
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        let (namespace, rest) = self.text.bytes().split_at(usize::from(self.slash));
+        (namespace, rest.get(1..).unwrap_or_default())
     }
+}
+
+impl Text {
+    fn new(namespace: &str, local_id: &str) -> Self {
+        let parts = [namespace, "/", local_id];
+        let len = parts.iter().map(|part| part.len()).sum();
+        let mut bytes = [0; SHORT_MAX];
+        let (Some(mut rest), Ok(len)) = (bytes.get_mut(..len), u8::try_from(len)) else {
+            return Self::Long(parts.concat().into());
+        };
+        for part in parts {
+            let (place, after) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part.as_bytes());
+            rest = after;
+        }
+        Self::Short { len, bytes }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// A part of what was a text, cut where an ASCII character is.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 fn check(kind: LabelKind, text: &str) -> Result<(), LabelError> {
@@ -86,7 +124,7 @@ fn check(kind: LabelKind, text: &str) -> Result<(), LabelError> {
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&*self.text, self.node).hash(state);
+        (self.text.bytes(), self.node).hash(state);
     }
 }
 
@@ -104,7 +142,7 @@ impl PartialOrd for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)?;
+        write!(f, "{}/{}", self.namespace(), self.local_id())?;
         if self.node == NodeId::LOCAL { Ok(()) } else { write!(f, " on node {}", self.node) }
     }
 }
@@ -112,5 +150,32 @@ impl fmt::Display for Name {
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_parts_whatever_its_length() {
+        for id_len in [1, 2, SHORT_MAX - 4, SHORT_MAX - 3, SHORT_MAX - 2, 100, 255] {
+            let id = "ä".repeat(id_len / 2) + &"x".repeat(id_len % 2);
+            let name = Name::new("ns", &id).unwrap();
+            assert_eq!((name.namespace(), name.local_id()), ("ns", &*id));
+            assert_eq!(name.to_string(), format!("ns/{id}"));
+            assert_eq!(name, Name::new("ns", &id).unwrap());
+            assert_ne!(name, Name::on(NodeId::new(1), "ns", &id).unwrap());
+        }
+        assert_eq!(size_of::<Name>(), 48);
+    }
+
+    #[test]
+    fn names_are_ordered_by_namespace_and_then_by_id() {
+        let name = |namespace: &str, id: &str| Name::new(namespace, id).unwrap();
+        let long = "z".repeat(60);
+        let sorted =
+            [name("a", "z"), name("a", &long), name("a!", "a"), name("b", &long), name(&long, "a")];
+        assert!(sorted.is_sorted());
     }
 }

@@ -43,7 +43,7 @@ mod term;
 mod version;
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -180,7 +180,10 @@ impl Namespace {
 
     /// Prepares a look-up; hashing needs no lock.
     pub(crate) fn key<'a>(&self, name: &'a Name) -> Key<'a> {
-        Key { name, hash: self.seed.hash_one((name.local_id(), name.node().get())) }
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(name.parts().1);
+        hasher.write_u16(name.node().get());
+        Key { name, hash: hasher.finish() }
     }
 
     /// Prepares a look-up of a term.

@@ -1,6 +1,6 @@
 //! The list of namespaces.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use foundation_env::fault;
@@ -37,11 +37,11 @@ impl Namespaces {
     }
 
     #[inline]
-    pub(crate) fn get(&self, label: &str) -> Option<&Arc<Namespace>> {
+    pub(crate) fn get(&self, label: impl AsRef<[u8]>) -> Option<&Arc<Namespace>> {
         if fault::planted("registry_namespace_ignored") {
             return self.nth(0);
         }
-        self.find(self.seed.hash_one(label), label)
+        self.find(self.hash(label.as_ref()), label.as_ref())
     }
 
     /// Returns the namespace with a label, which is new if there are fewer than there may be.
@@ -49,10 +49,10 @@ impl Namespaces {
         if let Some(namespace) = self.get(label) {
             return Ok(namespace);
         }
-        let hash = self.seed.hash_one(label);
+        let hash = self.hash(label.as_bytes());
         let mut writer = self.writer.lock();
         // Somebody else may have been faster.
-        if let Some(namespace) = self.find(hash, label) {
+        if let Some(namespace) = self.find(hash, label.as_bytes()) {
             return Ok(namespace);
         }
         let refused = TooManyNamespaces(self.len_max);
@@ -75,8 +75,16 @@ impl Namespaces {
     }
 
     #[inline]
-    fn find(&self, hash: u64, label: &str) -> Option<&Arc<Namespace>> {
-        self.cells.find(hash, |number| self.nth(number).filter(|found| *found.label == *label))
+    fn find(&self, hash: u64, label: &[u8]) -> Option<&Arc<Namespace>> {
+        let is_it = |found: &&Arc<Namespace>| found.label.as_bytes() == label;
+        self.cells.find(hash, |number| self.nth(number).filter(is_it))
+    }
+
+    #[inline]
+    fn hash(&self, label: &[u8]) -> u64 {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(label);
+        hasher.finish()
     }
 
     #[inline]

@@ -81,19 +81,21 @@ impl Cells {
     pub(crate) fn find<R>(&self, hash: u64, mut look: impl FnMut(u32) -> Option<R>) -> Option<R> {
         loop {
             let current = self.current();
-            let mut probes = probe(current.table, hash);
-            let found = probes.find_map(|cell| {
+            let (mut at, last) = (start(current.table, hash), current.table.len() - 1);
+            // A loop by hand: this is half of a look-up.
+            while let Some(cell) = current.table.get(at) {
                 let cell = cell.load(Ordering::Acquire);
                 if cell == EMPTY {
-                    return Some(None);
+                    break;
                 }
-                number_of(cell, hash).and_then(&mut look).map(Some)
-            });
-            match found {
-                Some(Some(found)) => return Some(found),
-                // Loaded after the cells, which were loaded with Acquire.
-                _ if self.current.load(Ordering::Acquire) == current.word => return None,
-                _ => {}
+                if let Some(found) = number_of(cell, hash).and_then(&mut look) {
+                    return Some(found);
+                }
+                at = (at + 1) & last;
+            }
+            // Loaded after the cells, which were loaded with Acquire.
+            if self.current.load(Ordering::Acquire) == current.word {
+                return None;
             }
         }
     }
@@ -185,9 +187,14 @@ fn number_of(cell: u64, hash: u64) -> Option<u32> {
 /// The cells in which a hash may stand, nearest first.
 #[inline]
 fn probe(table: &Table, hash: u64) -> impl Iterator<Item = &AtomicU64> {
-    let start = usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & (table.len() - 1);
-    let (head, tail) = table.split_at(start);
+    let (head, tail) = table.split_at(start(table, hash));
     tail.iter().chain(head)
+}
+
+/// Where to look for a hash first.
+#[inline]
+fn start(table: &Table, hash: u64) -> usize {
+    usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & (table.len() - 1)
 }
 
 #[cfg(test)]

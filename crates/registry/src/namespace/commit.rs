@@ -102,7 +102,7 @@ impl Commit<'_> {
 
     /// Puts another entry in the place of one that stands.
     pub(crate) fn update(&mut self, old: &Arc<Version>, entry: Entry, cause: Cause) {
-        let after = self.link(old.slot, old.hash, entry);
+        let after = self.link(old.slot, old.hash(), entry);
         self.note(Some(old), Some(after), cause);
     }
 

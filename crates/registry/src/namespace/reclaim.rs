@@ -138,7 +138,7 @@ impl Namespace {
             }
         }
         if writer.newest(slot).is_none() {
-            self.ids.remove(&mut writer.ids, last.hash, slot);
+            self.ids.remove(&mut writer.ids, last.hash(), slot);
         }
     }
 

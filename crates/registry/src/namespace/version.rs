@@ -16,19 +16,22 @@ use crate::revision::Revision;
 const OPEN: u64 = u64::MAX;
 
 /// What is known of one registration between two of its changes.
+// In this order, so that a look-up, which wants the first two and an entry's name and pid, touches two cache lines
+// at most.
+#[repr(C)]
 pub(crate) struct Version {
     /// The revision at which it came.
     begin: u64,
     /// The revision at which it went.
     end: AtomicU64,
-    /// The version before it in the slot, while somebody may read that; no place for one if there was none.
-    older: Option<AtomicArc<Version>>,
+    pub(crate) entry: Entry,
     pub(crate) slot: u32,
-    /// The hash of the local id.
-    pub(crate) hash: u64,
+    /// Of its name, as much of it as [`Cells`](super::Cells) keep.
+    hash: u32,
     /// The numbers of its terms, for the writer.
     pub(crate) terms: TermNumbers,
-    pub(crate) entry: Entry,
+    /// The version before it in the slot, while somebody may read that; no place for one if there was none.
+    older: Option<AtomicArc<Version>>,
 }
 
 /// Where a version stands in the namespace, and what it carries.
@@ -49,14 +52,19 @@ impl Version {
     pub(crate) fn new(standing: Standing, older: Option<Arc<Self>>, entry: Entry) -> Self {
         let Standing { begin, slot, hash, terms } = standing;
         let (end, older) = (AtomicU64::new(OPEN), older.map(|older| AtomicArc::new(Some(older))));
-        Self { begin, end, older, slot, hash, terms, entry }
+        let hash = u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0);
+        Self { begin, end, entry, slot, hash, terms, older }
+    }
+
+    /// The hash of its name, as far as it matters.
+    pub(crate) fn hash(&self) -> u64 {
+        u64::from(self.hash)
     }
 
     /// Whether it is one of this name, which is of the same namespace.
     #[inline]
     pub(crate) fn has(&self, key: Key<'_>) -> bool {
-        let name = &self.entry.name;
-        name.local_id() == key.name.local_id() && name.node() == key.name.node()
+        self.entry.name == *key.name
     }
 
     /// Whether nothing has changed it yet.
