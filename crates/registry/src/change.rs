@@ -171,7 +171,8 @@ impl Registry {
         let now = self.now();
         self.change(name, from, |commit, namespace, found| {
             let entry = Entry { pid: to, ..changed_at(found, now) };
-            let refused = |source| UpdateError::Refused { name: name.clone(), source };
+            let refused =
+                |source| UpdateError::Refused { name: name.clone(), source: Box::new(source) };
             self.change_owner(namespace, found, &entry).map_err(refused)?;
             commit.update(found, entry, Cause::Replaced);
             Ok(())
@@ -226,7 +227,8 @@ impl Registry {
             if stands != expected && !fault::planted("registry_update_unconditional") {
                 return Err(UpdateError::Conflict { name: name.clone(), expected, stands });
             }
-            let refused = |source| UpdateError::Refused { name: name.clone(), source };
+            let refused =
+                |source| UpdateError::Refused { name: name.clone(), source: Box::new(source) };
             let metadata = checked_at(name, metadata, now).map_err(refused)?;
             let entry = Entry { metadata, ..changed_at(found, now) };
             let more = entry.bytes().saturating_sub(found.entry.bytes());
@@ -334,7 +336,7 @@ impl Registry {
             };
             let patched = patch.apply(&found.metadata, self.now()).map_err(|source| {
                 let source = RegisterError::Metadata { name: name.clone(), source };
-                UpdateError::Refused { name: name.clone(), source }
+                UpdateError::Refused { name: name.clone(), source: Box::new(source) }
             })?;
             match self.update(name, pid, found.revision(), patched) {
                 Err(UpdateError::Conflict { .. }) => {}

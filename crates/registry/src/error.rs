@@ -145,7 +145,7 @@ pub enum UpdateError {
         /// The name.
         name: Name,
         /// Why.
-        source: RegisterError,
+        source: Box<RegisterError>,
     },
 }
 
