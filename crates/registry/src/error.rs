@@ -263,7 +263,60 @@ impl From<WatchError> for Error {
     }
 }
 
-/// Why a wait for a name ended without it.
+/// Why a namespace was not read as of one revision. Asking again is always allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// So much was changed meanwhile that the writers did not wait for the reader any longer; see
+    /// [`Limits::waiting_versions_max`](crate::Limits). A shorter closure, or a higher limit, helps.
+    #[error(
+        "the view of {namespace} at revision {revision} has expired: read again, and less at once"
+    )]
+    SnapshotExpired {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The revision that was read.
+        revision: Revision,
+    },
+    /// As many read the namespace at this moment as may.
+    #[error("namespace {namespace} is read by {limit} at this moment, the most there may be")]
+    TooManyReaders {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The greatest number.
+        limit: u32,
+    },
+    /// The namespace has not come to the revision.
+    #[error(
+        "namespace {namespace} stands at revision {stands}, before the {wanted} that is wanted: await it"
+    )]
+    NotReached {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The revision that is wanted.
+        wanted: Revision,
+        /// The one that stands.
+        stands: Revision,
+    },
+}
+
+impl ReadError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::SnapshotExpired { .. } | Self::TooManyReaders { .. } => Code::ResourceExhausted,
+            Self::NotReached { .. } => Code::DataNotFound,
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Self::new(error.code(), "a namespace was not read").caused_by(error)
+    }
+}
+
+/// Why a wait for a name or a revision ended without it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AwaitError {
@@ -281,8 +334,20 @@ pub enum AwaitError {
         /// The owner.
         owner: Pid,
     },
+    /// The deadline passed before the namespace came to a revision.
+    #[error(
+        "the deadline passed while revision {wanted} of {namespace} was awaited; {stands} stands"
+    )]
+    NotReached {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The revision that was awaited.
+        wanted: Revision,
+        /// The one that stood at the deadline.
+        stands: Revision,
+    },
     /// The namespace cannot be watched.
-    #[error("the name cannot be awaited")]
+    #[error("what changes cannot be awaited")]
     Watch(#[from] WatchError),
 }
 
@@ -290,7 +355,7 @@ impl AwaitError {
     /// Returns the entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
         match self {
-            Self::Timeout { .. } => Code::Timeout,
+            Self::Timeout { .. } | Self::NotReached { .. } => Code::Timeout,
             Self::OtherMessages { .. } => Code::ConstraintViolation,
             Self::Watch(source) => source.code(),
         }
@@ -299,7 +364,7 @@ impl AwaitError {
 
 impl From<AwaitError> for Error {
     fn from(error: AwaitError) -> Self {
-        Self::new(error.code(), "a name did not come").caused_by(error)
+        Self::new(error.code(), "a name or a revision did not come").caused_by(error)
     }
 }
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foundation_env::sync::atomic::Ordering;
 use foundation_process::Address;
 use foundation_types::Pid;
 
-use crate::metadata::Health;
+use crate::ask;
 use crate::name::Name;
-use crate::namespace::{Attribute, Candidates, Reading, Registration};
+use crate::namespace::{Reading, Registration};
+use crate::page::{Cursor, Page};
 use crate::pick::Strategy;
-use crate::plan::{Plan, Planned, plan};
-use crate::query::{Filter, Query};
+use crate::plan::{Plan, plan};
+use crate::query::Query;
 use crate::registry::Registry;
 use crate::revision::Revision;
 
@@ -55,12 +55,7 @@ impl Registry {
     ///
     /// The answer is that of one moment.
     pub fn find_by_capability(&self, namespace: &str, capability: &str) -> Vec<Registration> {
-        let mut found: Vec<Registration> = self.read(namespace, |reading| {
-            let able = reading.carriers(Attribute::Capability, capability);
-            with_capability(reading, &able, capability).collect()
-        });
-        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        found
+        self.answer(namespace, |reading| ask::by_capability(reading, capability))
     }
 
     /// Returns how many in a namespace have a capability, whatever their health. Looks at no entry that has
@@ -70,10 +65,7 @@ impl Registry {
     ///
     /// As [`Registry::find_by_capability`].
     pub fn count_by_capability(&self, namespace: &str, capability: &str) -> usize {
-        self.read(namespace, |reading| {
-            let able = reading.carriers(Attribute::Capability, capability);
-            reading.count(&able, true, |version| version.entry.metadata.has(capability))
-        })
+        self.answer(namespace, |reading| ask::count_by_capability(reading, capability))
     }
 
     /// Returns the newest revision of a namespace.
@@ -95,11 +87,7 @@ impl Registry {
         capability: &str,
         excluded: &BTreeSet<Pid>,
     ) -> Option<Pid> {
-        self.read(namespace, |reading| {
-            let able = reading.carriers(Attribute::Capability, capability);
-            let mut pids = with_capability(reading, &able, capability).map(|found| found.pid);
-            pids.find(|pid| !excluded.contains(pid))
-        })
+        self.answer(namespace, |reading| ask::first_by_capability(reading, capability, excluded))
     }
 
     /// Chooses one process in a namespace that has a capability; none if nobody has it or all who
@@ -114,43 +102,9 @@ impl Registry {
         capability: &str,
         strategy: Strategy,
     ) -> Option<Registration> {
-        let candidates = self.read(namespace, |reading| {
-            let able = reading.carriers(Attribute::Capability, capability);
-            let of = |health| {
-                let well = reading.carriers(Attribute::Health, Health::as_str(health));
-                let both = Candidates::And(vec![able.clone(), well]);
-                match strategy {
-                    Strategy::RoundRobin => {
-                        next_in_turn(reading, &both, capability, health).into_iter().collect()
-                    }
-                    _ => usable(reading, &both, capability, health, 0).collect(),
-                }
-            };
-            // Both of one revision: somebody who gets well in between is not overlooked.
-            let healthy: Vec<_> = of(Health::Healthy);
-            if healthy.is_empty() { of(Health::Degraded) } else { healthy }
-        });
-        match strategy {
-            Strategy::RoundRobin => candidates.into_iter().next(),
-            _ => self.pick_among(candidates, strategy),
-        }
-    }
-
-    fn pick_among(
-        &self,
-        mut candidates: Vec<Registration>,
-        strategy: Strategy,
-    ) -> Option<Registration> {
-        let system = self.shared().system();
-        let start = system.env().random_below(candidates.len() as u64);
-        candidates.rotate_left(usize::try_from(start).unwrap_or(0));
-        let mut candidates = candidates.into_iter();
-        match strategy {
-            Strategy::Random => candidates.next(),
-            // The random start decides among equals; whoever died meanwhile comes last.
-            _ => candidates
-                .min_by_key(|found| system.info(found.pid).map_or(u64::MAX, |info| info.depth)),
-        }
+        let eligible =
+            self.answer(namespace, |reading| ask::eligible(reading, capability, strategy));
+        ask::choose(self.shared().system(), eligible, strategy)
     }
 
     /// Answers a query: what matches it in a namespace, as of one revision.
@@ -198,32 +152,7 @@ impl Registry {
 
     fn query_from(&self, namespace: &str, query: &Query, after: Option<&Cursor>) -> Page {
         let filter = query.filter().normalized();
-        self.read(namespace, |reading| {
-            let Planned { plan, candidates } = plan(reading, &filter);
-            let revision = Revision::new(reading.revision());
-            let mut found =
-                Vec::with_capacity(plan.candidates_max.min(query.limit().unwrap_or(64)));
-            if query.order().is_empty() {
-                let after = after.map_or(0, |cursor| cursor.slot + 1);
-                let rest = matching(reading, &candidates, &filter, after);
-                match query.limit() {
-                    // One more, to know whether there is another page.
-                    Some(limit) => found.extend(rest.take(limit.saturating_add(1))),
-                    None => found.extend(rest),
-                }
-            } else {
-                let order = |a: &Registration, b: &Registration| {
-                    query.compare(&**a, &**b).then_with(|| a.name.cmp(&b.name))
-                };
-                found.extend(
-                    matching(reading, &candidates, &filter, 0).filter(|found| {
-                        after.is_none_or(|cursor| order(found, &cursor.last).is_gt())
-                    }),
-                );
-                found.sort_unstable_by(order);
-            }
-            Page::of(revision, found, query.limit())
-        })
+        self.answer(namespace, |reading| ask::query(reading, query, &filter, after))
     }
 
     /// Returns how many match a query's filter, whatever its limit. What the indexes know for certain is counted
@@ -234,11 +163,7 @@ impl Registry {
     /// As [`Registry::query`].
     pub fn count(&self, namespace: &str, query: &Query) -> usize {
         let filter = query.filter().normalized();
-        self.read(namespace, |reading| {
-            let Planned { plan, candidates } = plan(reading, &filter);
-            let is_exact = plan.is_exact();
-            reading.count(&candidates, is_exact, |version| filter.matches(&version.entry))
-        })
+        self.answer(namespace, |reading| ask::count(reading, &filter))
     }
 
     /// Returns whether anything matches a query's filter; looks no further than the first that does.
@@ -248,125 +173,18 @@ impl Registry {
     /// As [`Registry::query`].
     pub fn exists(&self, namespace: &str, query: &Query) -> bool {
         let filter = query.filter().normalized();
-        self.read(namespace, |reading| {
-            let Planned { candidates, .. } = plan(reading, &filter);
-            matching(reading, &candidates, &filter, 0).next().is_some()
-        })
+        self.answer(namespace, |reading| ask::exists(reading, &filter))
     }
 
     /// Tells how a query would be answered now.
     pub fn explain(&self, namespace: &str, query: &Query) -> Plan {
         let filter = query.filter().normalized();
-        let nothing = Plan { indexed: Vec::new(), asked: Vec::new(), candidates_max: 0 };
-        self.read(namespace, |reading| Some(plan(reading, &filter).plan)).unwrap_or(nothing)
+        self.answer(namespace, |reading| plan(reading, &filter).plan)
     }
 
-    /// Reads a namespace as of one revision; again, should the writer not have waited for it.
-    fn read<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
-        let Some(namespace) = self.shared().namespaces().get(namespace) else {
-            return R::default();
-        };
-        loop {
-            let reading = namespace.read();
-            let result = f(&reading);
-            if reading.is_whole() {
-                return result;
-            }
-        }
-    }
-}
-
-/// What matches among the candidates, in the order of slots, from one on.
-fn matching<'a>(
-    reading: &'a Reading<'_>,
-    candidates: &'a Candidates,
-    filter: &'a Filter,
-    first: u32,
-) -> impl Iterator<Item = Registration> + 'a {
-    let versions = reading.versions_from(candidates, first);
-    versions.filter(|version| filter.matches(&version.entry)).map(Registration::new)
-}
-
-/// What a query found.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub struct Page {
-    /// The revision of the namespace of which this is the answer.
-    pub revision: Revision,
-    /// What matches, in the order of the query.
-    pub registrations: Vec<Registration>,
-    /// Where the next page begins; none if this is the last.
-    pub next: Option<Cursor>,
-}
-
-/// The end of a page: give it to [`Registry::query_after`] with the same query.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cursor {
-    revision: Revision,
-    slot: u32,
-    last: Registration,
-}
-
-impl Cursor {
-    /// Returns the revision of the page that it ends.
-    pub fn revision(&self) -> Revision {
-        self.revision
-    }
-}
-
-impl Page {
-    fn of(revision: Revision, mut found: Vec<Registration>, limit: Option<usize>) -> Self {
-        let limit = limit.unwrap_or(usize::MAX);
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| has_more).map(|last| Cursor {
-            revision,
-            slot: last.slot(),
-            last: last.clone(),
-        });
-        Self { revision, registrations: found, next }
-    }
-}
-
-fn with_capability(
-    reading: &Reading<'_>,
-    able: &Candidates,
-    capability: &str,
-) -> impl Iterator<Item = Registration> {
-    let versions = reading.versions(able);
-    versions.filter(move |version| version.entry.metadata.has(capability)).map(Registration::new)
-}
-
-/// The candidates that have the capability and the health at the revision that is read.
-fn usable(
-    reading: &Reading<'_>,
-    candidates: &Candidates,
-    capability: &str,
-    health: Health,
-    first: u32,
-) -> impl Iterator<Item = Registration> {
-    let versions = reading.versions_from(candidates, first);
-    let is_usable = move |found: &Registration| {
-        found.metadata.health() == health && found.metadata.has(capability)
-    };
-    versions.map(Registration::new).filter(is_usable)
-}
-
-/// Whose turn it is among the candidates; moves the turn on.
-fn next_in_turn(
-    reading: &Reading<'_>,
-    candidates: &Candidates,
-    capability: &str,
-    health: Health,
-) -> Option<Registration> {
-    let term = reading.term(Attribute::Capability, capability)?;
-    loop {
-        let last = term.turn.load(Ordering::Acquire);
-        let from = |slot| usable(reading, candidates, capability, health, slot).next();
-        let picked = from(last).or_else(|| from(0))?;
-        let moved = (Ordering::AcqRel, Ordering::Relaxed);
-        if term.turn.compare_exchange(last, picked.slot() + 1, moved.0, moved.1).is_ok() {
-            return Some(picked);
-        }
+    /// Answers a question as of one revision of a namespace; none was ever registered in, the default.
+    fn answer<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
+        let found = self.shared().namespaces().get(namespace);
+        found.map(|found| found.answer(f)).unwrap_or_default()
     }
 }

@@ -11,8 +11,9 @@
 //!   answer; until then nobody else can have them.
 //! * Names and capabilities never disagree: every answer is that of one [`Revision`] of a namespace, and each
 //!   change makes a new one, in one step.
-//! * Look-ups take no lock and do not wait for writers; nor do queries, up to 32 at one time in a namespace,
-//!   past which they take turns with its writers.
+//! * Look-ups take no lock and do not wait for writers; nor do queries, unless a namespace is asked by more than
+//!   4,064 at one time or its writers, who bound what they keep for slow readers, are faster three times: then
+//!   they take one turn with the writers.
 //! * Nothing crosses a namespace.
 //! * Names per process, entries per namespace and namespaces are bounded; past a bound registering is
 //!   refused with an error, and everything else goes on.
@@ -76,14 +77,17 @@ mod value;
 mod registry;
 mod revision;
 
+mod ask;
 mod find;
 mod hash;
 mod namespace;
 mod namespaces;
 mod owner;
+mod page;
 
 mod pick;
 mod plan;
+mod view;
 mod wait;
 mod watch;
 
@@ -97,16 +101,17 @@ pub mod model;
 pub use change::NewEntry;
 pub use entry::Entry;
 pub use error::{
-    AwaitError, BatchError, NamedCallError, NamedSendError, RegisterError, UpdateError, WatchError,
+    AwaitError, BatchError, NamedCallError, NamedSendError, ReadError, RegisterError, UpdateError,
+    WatchError,
 };
 pub use field::{Field, Fields};
-pub use find::{Cursor, Page};
 pub use label::{LabelError, LabelFault, LabelKind};
 pub use metadata::{
     FieldError, FieldFault, Health, Kind, Labels, Metadata, MetadataBuilder, MetadataError, Patch,
 };
 pub use name::Name;
 pub use namespace::Registration;
+pub use page::{Cursor, Page};
 pub use path::{Path, PathError, PathFault};
 pub use pick::Strategy;
 pub use plan::Plan;
@@ -118,5 +123,6 @@ pub use registry::{Counts, Limits, Registry};
 pub use revision::Revision;
 pub use scan::ParseError;
 pub use value::Value;
+pub use view::View;
 pub use wait::NamedAddress;
 pub use watch::{Lagged, Snapshot, Watch, WatchChange, WatchEvent};

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use foundation_env::sync::atomic::{AtomicU64, Ordering};
 pub use foundation_env::sync::model as check;
 use foundation_env::sync::thread;
 use foundation_types::{Instant, NodeId, Pid};
@@ -15,11 +16,18 @@ use crate::entry::Entry;
 use crate::hash::Seed;
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Attribute, Candidates, Cause, Namespace, Reading, Version};
+use crate::namespace::{Attribute, Bounds, Candidates, Cause, Namespace, Pins, Reading, Version};
+
+const BOUNDS: Bounds = Bounds {
+    waiting_versions_max: 16,
+    waiting_bytes_max: 1 << 10,
+    changes_max: 16,
+    change_bytes_max: 1 << 10,
+};
 
 /// A namespace with one entry, `a`, which is healthy and can `x`.
 fn with_one_entry() -> Arc<Namespace> {
-    let namespace = Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1), 16));
+    let namespace = Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1), BOUNDS));
     register(&namespace, "a");
     namespace
 }
@@ -101,7 +109,7 @@ pub fn query_during_updates() {
         set_health(&writer, "a", Health::Healthy);
     });
     {
-        let reading = namespace.read();
+        let reading = namespace.read().expect("a place");
         let (healthy, degraded) =
             (of_health(&reading, Health::Healthy), of_health(&reading, Health::Degraded));
         assert_eq!(healthy.0 + degraded.0, 1, "asked at {:?}", reading.revision());
@@ -120,7 +128,7 @@ pub fn query_during_reuse() {
         register(&writer, "b");
     });
     {
-        let reading = namespace.read();
+        let reading = namespace.read().expect("a place");
         let (able, all, counted) = all_ids(&reading);
         assert_eq!(able, all);
         assert_eq!(counted, all.len());
@@ -132,6 +140,23 @@ pub fn query_during_reuse() {
     assert_eq!(looked_up(&namespace, "a"), None);
     assert_eq!(looked_up(&namespace, "b").as_deref(), Some("b"));
     all_is_whole(&namespace);
+}
+
+/// A reader that had to make a place counts: what the writer takes for the oldest revision that is read, after
+/// it published a newer one, is none that this reader came too late for.
+pub fn pin_in_a_new_place() {
+    let shared = Arc::new((Pins::new(), AtomicU64::new(1)));
+    let writer = Arc::clone(&shared);
+    let writing = thread::spawn(move || {
+        writer.1.store(2, Ordering::Release);
+        writer.0.oldest()
+    });
+    let (pins, clock) = &*shared;
+    let early = [(); 2].map(|()| pins.pin(clock).expect("a place"));
+    let pin = pins.pin(clock).expect("a new place");
+    drop(early);
+    let oldest = writing.join().expect("the writer ends");
+    assert!(pin.revision >= 2 || oldest <= pin.revision, "{} and {oldest}", pin.revision);
 }
 
 /// Nothing waits for readers that have gone, and the namespace passes its audit.

@@ -34,6 +34,7 @@ mod audit;
 mod cells;
 mod chunks;
 mod commit;
+mod ended;
 mod members;
 mod pins;
 mod reading;
@@ -55,8 +56,8 @@ use smallvec::SmallVec;
 use crate::hash::Seed;
 use crate::name::Name;
 
+use ended::Ended;
 use members::WORDS;
-use pins::Pins;
 use ring::Ring;
 use term::{Term, TermBook, Terms};
 use version::Slot;
@@ -66,6 +67,7 @@ pub(crate) use chunks::Chunks;
 pub(crate) use version::Version;
 
 pub(crate) use commit::{Commit, NotOwner, Published};
+pub(crate) use pins::Pins;
 pub(crate) use reading::{Candidates, Reading};
 pub(crate) use ring::{Cause, Change, Found};
 pub(crate) use term::{Attribute, TermKey};
@@ -93,9 +95,22 @@ pub(crate) struct Namespace {
     /// Something waits for readers to go.
     waiting: AtomicBool,
     ring: Ring,
-    /// Changes kept for those who watch.
-    changes_max: usize,
+    bounds: Bounds,
     writer: Mutex<Writer>,
+}
+
+/// What a namespace keeps for those who read and watch it.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "they are all bounds")]
+pub(crate) struct Bounds {
+    /// Versions that wait for readers.
+    pub(crate) waiting_versions_max: usize,
+    /// What those carry.
+    pub(crate) waiting_bytes_max: usize,
+    /// Changes for those who watch.
+    pub(crate) changes_max: usize,
+    /// What stood before those carries.
+    pub(crate) change_bytes_max: usize,
 }
 
 /// Two bits for each slot of a block.
@@ -121,8 +136,10 @@ pub(crate) struct Writer {
     free: Vec<u32>,
     /// By number.
     slots: Vec<Noted>,
-    /// Versions that have ended, oldest first.
-    ended: VecDeque<Arc<Version>>,
+    /// Versions that have ended and wait for readers.
+    ended: Ended,
+    /// Readers that were not waited for, since the beginning.
+    expired: u64,
     /// Slots for which readers before a revision must go, in the order of those.
     settling: VecDeque<(u64, u32)>,
     entries: usize,
@@ -140,6 +157,7 @@ pub(crate) struct Sizes {
     pub(crate) index_rows: usize,
     pub(crate) waiting: usize,
     pub(crate) watches: usize,
+    pub(crate) expired: u64,
 }
 
 /// What the writer knows of a slot.
@@ -152,7 +170,7 @@ struct Noted {
 }
 
 impl Namespace {
-    pub(crate) fn new(label: Arc<str>, seed: Seed, changes_max: usize) -> Self {
+    pub(crate) fn new(label: Arc<str>, seed: Seed, bounds: Bounds) -> Self {
         Self {
             label,
             seed,
@@ -164,13 +182,14 @@ impl Namespace {
             pins: Pins::new(),
             waiting: AtomicBool::new(false),
             ring: Ring::new(),
-            changes_max,
+            bounds,
             writer: Mutex::new(Writer {
                 ids: Load::default(),
                 terms: TermBook::default(),
                 free: Vec::new(),
                 slots: Vec::new(),
-                ended: VecDeque::new(),
+                ended: Ended::default(),
+                expired: 0,
                 settling: VecDeque::new(),
                 entries: 0,
                 bytes: 0,
@@ -203,12 +222,6 @@ impl Namespace {
     pub(crate) fn enter_watch(&self, watchers_max: usize) -> Option<(u64, u64)> {
         let _writer = self.writer.lock();
         self.ring.enter(watchers_max)
-    }
-
-    /// The number of the first change after the revision that is read.
-    pub(crate) fn resume_watch(&self) -> (u64, Reading<'_>) {
-        let writer = self.writer.lock();
-        (self.ring.next(), self.read_newest(writer))
     }
 
     /// Holds up the writers, for the audit.
@@ -267,6 +280,7 @@ impl Namespace {
             index_rows: writer.terms.all().map(members).sum(),
             waiting: writer.ended.len() + writer.settling.len(),
             watches: self.ring.watchers(),
+            expired: writer.expired,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::query::Filter;
 use crate::value::Value;
 
 /// How a filter is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Plan {
     /// The conditions that indexes answer, as a query writes them; their sets are intersected.

@@ -47,7 +47,7 @@ use foundation_types::{ExitReason, HookId, Pid};
 use crate::error::RegisterError;
 use crate::hash::Seed;
 use crate::name::Name;
-use crate::namespace::{Cause, Namespace, Published};
+use crate::namespace::{Bounds, Cause, Namespace, Published};
 use crate::namespaces::Namespaces;
 use crate::owner::{Owned, OwnerRow, Owners, Refused};
 use crate::revision::Revision;
@@ -69,6 +69,15 @@ pub struct Limits {
     /// Changes that are kept for those who watch a namespace; 8,192 by default. A watch that is further behind
     /// has [`Lagged`](crate::Lagged).
     pub watch_changes_max: usize,
+    /// Bytes that the registrations carry which those changes replaced or freed; 64 MiB by default. Past them the
+    /// oldest changes are dropped, with the same result; the newest one is kept.
+    pub watch_bytes_max: usize,
+    /// Registrations of one namespace that were replaced or freed and are kept because somebody still reads a
+    /// revision at which they stood; 65,536 by default. Past them nobody is waited for any longer: a view ends
+    /// with [`SnapshotExpired`](crate::ReadError::SnapshotExpired), and the registry's own answers are made again.
+    pub waiting_versions_max: usize,
+    /// Bytes that those carry, each as if it shared nothing with another; 64 MiB by default.
+    pub waiting_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -80,11 +89,25 @@ impl Default for Limits {
             names_per_process_max: 64,
             watches_per_namespace_max: 1 << 10,
             watch_changes_max: 1 << 13,
+            watch_bytes_max: 64 << 20,
+            waiting_versions_max: 1 << 16,
+            waiting_bytes_max: 64 << 20,
         }
     }
 }
 
-/// Sizes of a registry's tables. After all processes have ended every one but `namespaces` is zero.
+impl Limits {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            waiting_versions_max: self.waiting_versions_max,
+            waiting_bytes_max: self.waiting_bytes_max,
+            changes_max: self.watch_changes_max,
+            change_bytes_max: self.watch_bytes_max,
+        }
+    }
+}
+
+/// Sizes of a registry's tables. After all processes have ended every one but `namespaces` and `expired` is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
@@ -102,6 +125,8 @@ pub struct Counts {
     pub watches: usize,
     /// Processes that have a name.
     pub owners: usize,
+    /// Readers that were not waited for any longer, since the beginning; see [`Limits::waiting_versions_max`].
+    pub expired: u64,
 }
 
 /// A handle to the registry of a system. Cheap to clone; all clones are the same registry.
@@ -129,7 +154,7 @@ impl Registry {
     pub fn with_limits(system: System, limits: Limits) -> Self {
         let seed = Seed::new(system.env().random_u64());
         let owners = Owners::new(&seed);
-        let namespaces = Namespaces::new(seed, limits.namespaces_max, limits.watch_changes_max);
+        let namespaces = Namespaces::new(seed, limits.namespaces_max, limits.bounds());
         Self { shared: Arc::new(Shared { system, limits, namespaces, owners }) }
     }
 
@@ -151,6 +176,7 @@ impl Registry {
             counts.index_rows += sizes.index_rows;
             counts.waiting += sizes.waiting;
             counts.watches += sizes.watches;
+            counts.expired += sizes.expired;
         }
         counts.owners = self.shared.owners.len();
         counts

@@ -11,6 +11,7 @@ use crate::error::{AwaitError, NamedCallError, NamedSendError};
 use crate::name::Name;
 use crate::namespace::Registration;
 use crate::registry::Registry;
+use crate::revision::Revision;
 use crate::watch::Watch;
 
 impl Registry {
@@ -47,6 +48,45 @@ impl Registry {
         deadline: Deadline,
     ) -> Result<(), AwaitError> {
         self.until(name, deadline, || (self.whereis(name) != Some(owner)).then_some(())).await
+    }
+
+    /// Waits until a namespace has come to a revision, and returns the one that stands then. For who was told of
+    /// a revision that a commit under way will have; one that a call has returned is there.
+    ///
+    /// Wakes with each change of the namespace. The numbers that stand between two changes belong to none: one
+    /// of those may be noticed with the next change only, or at the deadline.
+    ///
+    /// # Errors
+    ///
+    /// `NotReached` at the deadline; `Watch` when the namespace cannot be watched.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn await_revision(
+        &self,
+        namespace: &str,
+        revision: Revision,
+        deadline: Deadline,
+    ) -> Result<Revision, AwaitError> {
+        let reached = || Some(self.revision(namespace)).filter(|stands| *stands >= revision);
+        if let Some(stands) = reached() {
+            return Ok(stands);
+        }
+        let mut watch = self.watch_changes(namespace, |_| true)?;
+        let answer = async {
+            loop {
+                // After the watch began, so that no change falls between.
+                if let Some(stands) = reached() {
+                    return stands;
+                }
+                next_change(&mut watch).await;
+            }
+        };
+        let waited = self.shared().system().before(deadline, answer).await.ok();
+        let (wanted, stands) = (revision, self.revision(namespace));
+        let missed = || AwaitError::NotReached { namespace: namespace.into(), wanted, stands };
+        waited.or_else(reached).ok_or_else(missed)
     }
 
     /// The address of a name, whoever has it.

@@ -148,15 +148,11 @@ impl Watch {
     /// skipped.
     pub fn resynchronise(&mut self) -> Snapshot {
         self.unread.clear();
-        let (revision, versions) = loop {
-            let (next, reading) = self.namespace.resume_watch();
+        let (next, (revision, versions)) = self.namespace.answer_and_watch(|reading| {
             let versions: Vec<_> = reading.versions(&Candidates::All).collect();
-            // The writer may not have waited for the reader, should that have been very slow.
-            if reading.is_whole() {
-                self.next = next;
-                break (Revision::new(reading.revision()), versions);
-            }
-        };
+            (Revision::new(reading.revision()), versions)
+        });
+        self.next = next;
         // The interest is the user's code: asked when nothing is held up any more.
         let matching = versions.into_iter().filter(|version| (self.interest)(&version.entry));
         let mut registrations: Vec<_> = matching.map(Registration::new).collect();
@@ -167,7 +163,7 @@ impl Watch {
     /// As [`Watch::resynchronise`], for who does not need what stands now.
     pub(crate) fn skip_to_newest(&mut self) {
         self.unread.clear();
-        self.next = self.namespace.resume_watch().0;
+        (self.next, ()) = self.namespace.answer_and_watch(|_| ());
     }
 }
 

@@ -23,3 +23,9 @@ fn query_during_updates() {
 fn query_during_reuse() {
     model::check(model::query_during_reuse);
 }
+
+/// Guarantee I2
+#[test]
+fn pin_in_a_new_place() {
+    model::check(model::pin_in_a_new_place);
+}

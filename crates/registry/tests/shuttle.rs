@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_env::sim::{SimOptions, Simulation};
+use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_env::sync::thread;
 use foundation_registry::{RegisterError, invariants};
 use foundation_types::Pid;
@@ -170,5 +171,34 @@ fn of_two_that_register_one_name_one_wins() {
             assert_eq!(result.map(drop), if pid == owner { Ok(()) } else { Err(taken) });
         }
         assert_eq!(invariants::check(&world.registry), []);
+    });
+}
+
+/// Guarantee N3
+#[test]
+fn who_is_told_of_a_revision_reads_at_least_that() {
+    sample(|| {
+        let (_simulation, world, pids) = two_workers();
+        let told = Arc::new(AtomicU64::new(0));
+        let writers = pids.map(|pid| {
+            let (world, told) = (world.clone(), Arc::clone(&told));
+            thread::spawn(move || {
+                let name = name("agents", &pid.to_string());
+                let revision = world.registry.register(pid, name, metadata()).expect("free");
+                told.fetch_max(revision.get(), Ordering::AcqRel);
+            })
+        });
+        let revision = world.registry.revision("agents").get().max(told.load(Ordering::Acquire));
+        let read = world.registry.read("agents", |view| {
+            let counted = view.count_by_capability("x");
+            assert_eq!(view.find_by_capability("x").len(), counted);
+            (view.revision().get(), counted)
+        });
+        let (at, counted) = read.expect("it is waited for");
+        assert!(at >= revision, "{at} and {revision}");
+        assert!(counted >= usize::from(revision > 0));
+        writers.map(|writer| writer.join().expect("registering is not disturbed"));
+        let count = world.registry.read("agents", |view| view.count_by_capability("x"));
+        assert_eq!(count, Ok(2));
     });
 }

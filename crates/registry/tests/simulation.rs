@@ -6,6 +6,7 @@ mod deaths;
 mod lookups;
 mod model;
 mod queries;
+mod views;
 mod waits;
 mod watches;
 mod world;

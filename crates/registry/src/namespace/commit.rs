@@ -185,7 +185,7 @@ impl Commit<'_> {
         let wakers = if self.changes.is_empty() {
             Vec::new()
         } else {
-            namespace.ring.push(self.changes.drain(..), namespace.changes_max)
+            namespace.ring.push(self.changes.drain(..), &namespace.bounds)
         };
         let leftovers = std::mem::take(&mut self.leftovers);
         let unlinked = namespace.reclaim(&mut self.writer, leftovers, self.revision);

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
+use foundation_env::fault;
 use foundation_env::sync::MutexGuard;
 use foundation_env::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
 use super::members::{BLOCK, Numbers, View, WORDS, Words, ones};
-use super::pins::Pin;
+use super::pins::{Pin, READERS_MAX};
 use super::term::Term;
 use super::version::{self, Version};
-use super::{Attribute, Namespace, Writer};
+use super::{Attribute, Key, Namespace, Writer};
+
+/// How often a question is asked again when the writer did not wait for its answer, or there was no place
+/// for one more reader, before it takes the writer's turn.
+const ATTEMPTS: usize = 3;
 
 /// What keeps the revision readable.
 enum Hold<'a> {
     Pin(Pin<'a>),
-    /// There were too many readers; the writer waits for this one.
-    Lock(#[expect(dead_code, reason = "held, not used")] MutexGuard<'a, Writer>),
+    /// The writer waits for this one; for the registry's own questions, and only when pins have failed.
+    Turn(MutexGuard<'a, Writer>),
 }
 
 /// A namespace as of one revision, for as long as this lives: short, and never over an await.
@@ -38,23 +43,50 @@ pub(crate) enum Candidates {
 }
 
 impl Namespace {
-    pub(crate) fn read(&self) -> Reading<'_> {
-        match self.pins.pin(&self.clock) {
-            Some(pin) => {
-                let revision = pin.revision;
-                Reading { namespace: self, revision, hold: Some(Hold::Pin(pin)) }
-            }
-            None => self.read_newest(self.writer.lock()),
-        }
+    /// Readers at one time.
+    pub(crate) const READERS_MAX: u32 = READERS_MAX;
+
+    /// Reads the newest revision; none when there are as many readers as there may be.
+    pub(crate) fn read(&self) -> Option<Reading<'_>> {
+        let pin = self.pins.pin(&self.clock)?;
+        Some(Reading { namespace: self, revision: pin.revision, hold: Some(Hold::Pin(pin)) })
     }
 
-    /// Reads the newest revision, for somebody who has held up the writer so far.
-    pub(super) fn read_newest<'a>(&'a self, writer: MutexGuard<'a, Writer>) -> Reading<'a> {
-        let (revision, hold) = match self.pins.pin(&self.clock) {
-            Some(pin) => (pin.revision, Hold::Pin(pin)),
-            None => (self.clock.load(Ordering::Relaxed), Hold::Lock(writer)),
-        };
-        Reading { namespace: self, revision, hold: Some(hold) }
+    /// Answers a question as of one revision: from a snapshot, and again from a newer one should the writer not
+    /// have waited for it. What fails all the time is answered in the writer's turn, which always works; so
+    /// `f` runs no code of a user's.
+    pub(crate) fn answer<R>(&self, f: impl Fn(&Reading<'_>) -> R) -> R {
+        for _ in 0..ATTEMPTS {
+            let Some(reading) = self.read() else { break };
+            let result = f(&reading);
+            if reading.is_whole() {
+                return result;
+            }
+        }
+        f(&self.read_in_turn(self.writer.lock()))
+    }
+
+    /// As [`Namespace::answer`], with the number of the first change after the revision that is read.
+    pub(crate) fn answer_and_watch<R>(&self, f: impl Fn(&Reading<'_>) -> R) -> (u64, R) {
+        for _ in 0..ATTEMPTS {
+            let writer = self.writer.lock();
+            let (next, reading) = (self.ring.next(), self.read());
+            drop(writer);
+            let Some(reading) = reading else { break };
+            let result = f(&reading);
+            if reading.is_whole() {
+                return (next, result);
+            }
+        }
+        let writer = self.writer.lock();
+        let next = self.ring.next();
+        (next, f(&self.read_in_turn(writer)))
+    }
+
+    /// Reads the newest revision and holds up the writers, so that nothing is taken back meanwhile.
+    fn read_in_turn<'a>(&'a self, writer: MutexGuard<'a, Writer>) -> Reading<'a> {
+        let revision = self.clock.load(Ordering::Relaxed);
+        Reading { namespace: self, revision, hold: Some(Hold::Turn(writer)) }
     }
 }
 
@@ -69,6 +101,16 @@ impl Reading<'_> {
             Some(Hold::Pin(pin)) => pin.stands(),
             _ => true,
         }
+    }
+
+    /// What stood under a name at the revision.
+    pub(crate) fn lookup(&self, key: Key<'_>) -> Option<Arc<Version>> {
+        self.namespace.ids.find(key.hash, |slot| {
+            let newest = fault::planted("registry_view_reads_newest");
+            let revision = if newest { self.namespace.revision() } else { self.revision };
+            let version = version::at(self.namespace.slots.get(slot)?, revision)?;
+            version.has(key).then_some(version)
+        })
     }
 
     pub(crate) fn term(&self, attribute: Attribute, value: &str) -> Option<Arc<Term>> {
@@ -143,9 +185,16 @@ impl Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        let was_pinned = matches!(self.hold.take(), Some(Hold::Pin(_)));
-        if was_pinned {
-            self.namespace.reclaim_after_reading();
+        match self.hold.take() {
+            Some(Hold::Pin(pin)) => {
+                drop(pin);
+                self.namespace.reclaim_after_reading();
+            }
+            Some(Hold::Turn(writer)) => {
+                drop(writer);
+                self.namespace.reclaim_abandoned();
+            }
+            None => {}
         }
     }
 }
@@ -199,3 +248,6 @@ impl Candidates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

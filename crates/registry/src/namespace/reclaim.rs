@@ -9,9 +9,6 @@ use smallvec::SmallVec;
 use super::version::{TermNumbers, Version};
 use super::{Namespace, Unlinked, Writer};
 
-/// Versions that wait for readers; past them the oldest readers are told that their snapshot has expired.
-const WAITING_MAX: usize = 1 << 16;
-
 /// What a commit leaves to be reclaimed.
 #[derive(Default)]
 pub(super) struct Leftovers {
@@ -31,8 +28,10 @@ impl Namespace {
         leftovers: Leftovers,
         revision: u64,
     ) -> Unlinked {
-        if writer.ended.len() > WAITING_MAX {
-            self.pins.expire(self.clock.load(Ordering::Relaxed));
+        if !writer.ended.has_room(&leftovers.ended, &self.bounds)
+            && !fault::planted("registry_pins_never_expire")
+        {
+            writer.expired += self.pins.expire(self.clock.load(Ordering::Relaxed));
         }
         let oldest = self.oldest_read();
         self.settle_due(writer, oldest);
@@ -41,14 +40,14 @@ impl Namespace {
         }
         let all = if fault::planted("registry_bit_cleared_under_pin") { u64::MAX } else { oldest };
         let mut due = Unlinked::new();
-        while let Some(version) = writer.ended.pop_front_if(|version| version.end() <= all) {
+        while let Some(version) = writer.ended.pop_until(all) {
             due.push(version);
         }
         for version in leftovers.ended {
             if writer.ended.is_empty() && version.end() <= all {
                 due.push(version);
             } else {
-                writer.ended.push_back(version);
+                writer.ended.push(version);
             }
         }
         // Those of a slot together, so that its chain is walked once; oldest first, as before.
@@ -174,4 +173,4 @@ impl Namespace {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -13,6 +13,7 @@ use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, Ordering};
 use foundation_types::ExitReason;
 
+use super::Bounds;
 use super::version::Version;
 
 /// Why something changed.
@@ -44,6 +45,8 @@ pub(crate) struct Ring {
 #[derive(Default)]
 struct State {
     changes: VecDeque<Change>,
+    /// What stood before them carries: what stands since is kept by the namespace, or stood before a later one.
+    bytes: usize,
     /// The number of the oldest change in the ring.
     first: u64,
     /// By number; with the waker of each that sleeps.
@@ -96,6 +99,7 @@ impl Ring {
             self.is_watched.store(false, Ordering::Release);
             state.first = state.next();
             unread = std::mem::take(&mut state.changes);
+            state.bytes = 0;
         }
         drop(state);
         drop((waker, unread));
@@ -106,7 +110,7 @@ impl Ring {
     pub(crate) fn push(
         &self,
         changes: impl IntoIterator<Item = Change>,
-        changes_max: usize,
+        bounds: &Bounds,
     ) -> Vec<Waker> {
         let mut dropped = Vec::new();
         let mut state = self.state.lock();
@@ -117,9 +121,12 @@ impl Ring {
             if fault::planted("registry_watch_gap") && change.revision.is_multiple_of(16) {
                 continue;
             }
-            if state.changes.len() >= changes_max.max(1) {
-                dropped.extend(state.changes.pop_front());
-                state.first += 1;
+            state.bytes += change.bytes();
+            // The newest change is kept whatever the bounds are.
+            while state.changes.len() >= bounds.changes_max.max(1)
+                || (state.bytes > bounds.change_bytes_max && !state.changes.is_empty())
+            {
+                dropped.extend(state.drop_oldest());
             }
             state.changes.push_back(change);
         }
@@ -161,7 +168,21 @@ impl Ring {
     }
 }
 
+impl Change {
+    /// What stood before carries.
+    fn bytes(&self) -> usize {
+        self.before.as_ref().map_or(0, |before| before.entry.bytes())
+    }
+}
+
 impl State {
+    fn drop_oldest(&mut self) -> Option<Change> {
+        let change = self.changes.pop_front()?;
+        self.bytes -= change.bytes();
+        self.first += 1;
+        Some(change)
+    }
+
     /// The number of the next change.
     fn next(&self) -> u64 {
         self.first + self.changes.len() as u64

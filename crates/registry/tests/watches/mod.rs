@@ -69,6 +69,38 @@ fn a_watch_that_is_too_slow_says_how_much_it_missed_and_resynchronises() {
     });
 }
 
+/// Guarantee N1
+#[test]
+fn what_is_kept_for_a_slow_watch_is_bounded_in_bytes_too() {
+    let mut limits = Limits::default();
+    limits.watch_bytes_max = 10;
+    in_world(limits, |world| async move {
+        let (_, mut watch) = world.registry.watch("agents", |_| true).expect("it is watched");
+        let pid = world.worker().pid();
+        let name = name("agents", "a");
+        // Its id and its capability: 4 bytes stand before each change but the first.
+        world.registry.register(pid, name.clone(), can(&["xyz"])).expect("free");
+        let set = |health| world.registry.set_health(&name, pid, health).expect("it is owned");
+        set(Health::Degraded);
+        set(Health::Healthy);
+        assert!(matches!(watch.changed().await, Ok(event) if event.revision.get() == 1));
+        let mut late = world.registry.watch("agents", |_| true).expect("it is watched").1;
+        set(Health::Degraded);
+        assert!(watch.changed().await.is_ok(), "what it has read itself is not lost");
+        let revision = set(Health::Unhealthy);
+        let event = late.changed().await.expect("8 bytes are kept");
+        assert!(event.revision < revision);
+        set(Health::Healthy);
+        set(Health::Degraded);
+        set(Health::Healthy);
+        assert_eq!(watch.changed().await.map(drop), Ok(()), "read before");
+        assert_eq!(watch.changed().await, Err(Lagged { missed: 3 }));
+        watch.resynchronise();
+        let revision = set(Health::Unhealthy);
+        assert_eq!(watch.changed().await.map(|event| event.revision), Ok(revision));
+    });
+}
+
 #[test]
 fn watches_are_bounded_and_leave_nothing_behind() {
     let mut limits = Limits::default();

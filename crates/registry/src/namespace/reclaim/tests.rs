@@ -3,15 +3,22 @@ use std::sync::Arc;
 
 use foundation_types::{Instant, NodeId, Pid};
 
-use super::WAITING_MAX;
 use crate::entry::Entry;
 use crate::hash::Seed;
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Cause, Namespace};
+use crate::namespace::{Bounds, Cause, Namespace};
 
-fn with_one_entry() -> Namespace {
-    let namespace = Namespace::new(Arc::from("agents"), Seed::new(1), 16);
+const WAITING_MAX: usize = 1 << 16;
+
+pub(in crate::namespace) fn with_one_entry(waiting_bytes_max: usize) -> Namespace {
+    let bounds = Bounds {
+        waiting_versions_max: WAITING_MAX,
+        waiting_bytes_max,
+        changes_max: 16,
+        change_bytes_max: 1 << 10,
+    };
+    let namespace = Namespace::new(Arc::from("agents"), Seed::new(1), bounds);
     let name = Name::new("agents", "a").unwrap();
     let pid = Pid::new(NodeId::LOCAL, 1, NonZeroU32::MIN);
     let metadata = Metadata::new(["x"]).unwrap();
@@ -23,7 +30,7 @@ fn with_one_entry() -> Namespace {
     namespace
 }
 
-fn change(namespace: &Namespace, times: usize) {
+pub(in crate::namespace) fn change(namespace: &Namespace, times: usize) {
     for n in 0..times {
         let health = if n.is_multiple_of(2) { Health::Degraded } else { Health::Healthy };
         let mut commit = namespace.begin();
@@ -35,7 +42,7 @@ fn change(namespace: &Namespace, times: usize) {
     }
 }
 
-fn is_whole(namespace: &Namespace) -> bool {
+pub(in crate::namespace) fn is_whole(namespace: &Namespace) -> bool {
     let mut violations = Vec::new();
     namespace.audit(&namespace.lock(), &mut violations);
     violations.is_empty()
@@ -43,11 +50,11 @@ fn is_whole(namespace: &Namespace) -> bool {
 
 #[test]
 fn what_waited_for_a_slow_reader_is_taken_back_when_it_goes() {
-    let namespace = with_one_entry();
-    let reading = namespace.read();
+    let namespace = with_one_entry(usize::MAX);
+    let reading = namespace.read().unwrap();
     // Walked once and dropped one after the other: a chain this long took its square, and overflowed the
     // stack, when each version was taken out by itself.
-    change(&namespace, WAITING_MAX - 1);
+    change(&namespace, WAITING_MAX);
     let candidates = reading.carriers(crate::namespace::Attribute::Health, "healthy");
     let found: Vec<_> = reading.versions(&candidates).collect();
     assert_eq!(found[0].entry.metadata.health(), Health::Healthy, "as it was");
@@ -64,11 +71,28 @@ fn what_waited_for_a_slow_reader_is_taken_back_when_it_goes() {
 
 #[test]
 fn a_reader_that_is_waited_for_too_long_is_told_so() {
-    let namespace = with_one_entry();
-    let reading = namespace.read();
-    change(&namespace, WAITING_MAX + 2);
+    let namespace = with_one_entry(usize::MAX);
+    let reading = namespace.read().unwrap();
+    change(&namespace, WAITING_MAX);
+    assert!(reading.is_whole());
+    change(&namespace, 1);
     assert!(!reading.is_whole());
     assert!(namespace.lock().ended.len() <= 1, "nobody is waited for any more");
     drop(reading);
+    assert!(is_whole(&namespace));
+}
+
+#[test]
+fn bytes_that_wait_are_bounded_too() {
+    // Its id and its capability: 2 bytes.
+    let namespace = with_one_entry(20);
+    let reading = namespace.read().unwrap();
+    change(&namespace, 10);
+    assert!(reading.is_whole());
+    let newer = namespace.read().unwrap();
+    change(&namespace, 1);
+    assert!(!reading.is_whole());
+    assert!(!newer.is_whole(), "what it reads has ended too");
+    assert_eq!(namespace.lock().expired, 2);
     assert!(is_whole(&namespace));
 }

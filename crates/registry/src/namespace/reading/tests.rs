@@ -1,0 +1,46 @@
+use std::cell::Cell;
+
+use super::super::reclaim::tests::{change, is_whole, with_one_entry};
+use super::{ATTEMPTS, Hold, Reading};
+use crate::namespace::{Attribute, Candidates};
+
+fn in_turn(reading: &Reading<'_>) -> bool {
+    matches!(reading.hold, Some(Hold::Turn(_)))
+}
+
+fn entries(reading: &Reading<'_>) -> (usize, usize) {
+    let able = reading.carriers(Attribute::Capability, "x");
+    (reading.versions(&Candidates::All).count(), reading.count(&able, true, |_| true))
+}
+
+#[test]
+fn a_question_that_is_never_waited_for_is_answered_in_the_writers_turn() {
+    let namespace = with_one_entry(0);
+    let asked = Cell::new(0);
+    let answer = |reading: &Reading<'_>| {
+        asked.set(asked.get() + 1);
+        if !in_turn(reading) {
+            // Faster than the reader, each time.
+            change(&namespace, 2);
+        }
+        (in_turn(reading), entries(reading))
+    };
+    assert_eq!(namespace.answer(answer), (true, (1, 1)));
+    assert_eq!(asked.replace(0), ATTEMPTS + 1);
+    let (_, answered) = namespace.answer_and_watch(answer);
+    assert_eq!((answered, asked.get()), ((true, (1, 1)), ATTEMPTS + 1));
+    assert!(is_whole(&namespace));
+    assert_eq!(namespace.sizes().waiting, 0);
+}
+
+#[test]
+fn a_question_without_a_place_is_answered_in_the_writers_turn() {
+    let namespace = with_one_entry(usize::MAX);
+    let readers: Vec<_> = std::iter::from_fn(|| namespace.read()).collect();
+    assert_eq!(readers.len(), super::READERS_MAX as usize);
+    let answer = |reading: &Reading<'_>| (in_turn(reading), entries(reading));
+    assert_eq!(namespace.answer(answer), (true, (1, 1)));
+    assert_eq!(namespace.answer_and_watch(answer).1, (true, (1, 1)));
+    drop(readers);
+    assert_eq!(namespace.answer(answer), (false, (1, 1)));
+}
