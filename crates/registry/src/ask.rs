@@ -6,8 +6,9 @@ use foundation_env::sync::atomic::Ordering;
 use foundation_process::System;
 use foundation_types::Pid;
 
+use crate::indexed::Attribute;
 use crate::metadata::Health;
-use crate::namespace::{Attribute, Candidates, Reading, Registration};
+use crate::namespace::{Candidates, Reading, Registration};
 use crate::page::{Cursor, Page};
 use crate::pick::Strategy;
 use crate::plan::{Planned, plan};

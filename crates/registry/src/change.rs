@@ -8,8 +8,9 @@ use foundation_types::{Instant, Pid};
 
 use crate::entry::Entry;
 use crate::error::{BatchError, RegisterError, UpdateError, WatchError};
+use crate::indexed::Indexed;
 use crate::label::{LabelKind, checked};
-use crate::metadata::{Health, Metadata, Patch};
+use crate::metadata::{Health, Metadata, MetadataError, Patch};
 use crate::name::Name;
 use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Version};
 use crate::namespaces::TooManyNamespaces;
@@ -50,7 +51,7 @@ impl Registry {
         metadata: Metadata,
     ) -> Result<Revision, RegisterError> {
         let namespace = self.namespace_of(&name)?;
-        let entry = entry(NewEntry { pid, name, metadata }, self.now())?;
+        let entry = self.entry(NewEntry { pid, name, metadata }, self.now())?;
         let key = namespace.key(&entry.name);
         let hash = key.hash;
         let mut commit = namespace.begin();
@@ -89,7 +90,7 @@ impl Registry {
         let namespace = self.namespace_of(&first.name).map_err(refused(0))?;
         let now = self.now();
         let entries = batch.into_iter().enumerate();
-        let entries = entries.map(|(index, new)| entry(new, now).map_err(refused(index)));
+        let entries = entries.map(|(index, new)| self.entry(new, now).map_err(refused(index)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let mut commit = namespace.begin();
         let bytes = entries.iter().map(Entry::bytes).sum();
@@ -143,7 +144,7 @@ impl Registry {
         metadata: Metadata,
     ) -> Result<(Revision, Option<Registration>), RegisterError> {
         let namespace = self.namespace_of(&name)?;
-        let entry = entry(NewEntry { pid, name, metadata }, self.now())?;
+        let entry = self.entry(NewEntry { pid, name, metadata }, self.now())?;
         let key = namespace.key(&entry.name);
         let hash = key.hash;
         let mut commit = namespace.begin();
@@ -231,6 +232,7 @@ impl Registry {
                 |source| UpdateError::Refused { name: name.clone(), source: Box::new(source) };
             let metadata = checked_at(name, metadata, now).map_err(refused)?;
             let entry = Entry { metadata, ..changed_at(found, now) };
+            self.refuse_too_long(&entry).map_err(refused)?;
             let more = entry.bytes().saturating_sub(found.entry.bytes());
             self.refuse_full(commit, namespace, 0, more).map_err(refused)?;
             commit.update(found, entry, Cause::Updated);
@@ -373,6 +375,22 @@ impl Registry {
         })
     }
 
+    fn entry(&self, new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
+        let NewEntry { pid, name, metadata } = new;
+        let metadata = checked_at(&name, metadata, now)?;
+        let entry = Entry { name, pid, metadata, registered_at: now, updated_at: now };
+        self.refuse_too_long(&entry)?;
+        Ok(entry)
+    }
+
+    /// Refuses an entry that would cost the index too much.
+    fn refuse_too_long(&self, entry: &Entry) -> Result<(), RegisterError> {
+        let Some(path) = self.shared().indexed().too_long(entry) else { return Ok(()) };
+        let what = "values in a list that is indexed";
+        let source = MetadataError::too_many(path, what, Indexed::VALUES_MAX);
+        Err(RegisterError::Metadata { name: entry.name.clone(), source })
+    }
+
     fn refuse_full(
         &self,
         commit: &mut Commit<'_>,
@@ -429,12 +447,6 @@ fn refuse_taken(commit: &Commit<'_>, key: Key<'_>) -> Result<(), RegisterError> 
         }
         _ => Ok(()),
     }
-}
-
-fn entry(new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
-    let NewEntry { pid, name, metadata } = new;
-    let metadata = checked_at(&name, metadata, now)?;
-    Ok(Entry { name, pid, metadata, registered_at: now, updated_at: now })
 }
 
 /// What stands, changed at a moment; clocks are read before the writer's turn, and time does not go back.

@@ -8,6 +8,7 @@ use foundation_types::{Code, Error, Pid};
 use crate::label::LabelError;
 use crate::metadata::MetadataError;
 use crate::name::Name;
+use crate::path::{Path, PathError};
 use crate::revision::Revision;
 
 /// Why a process was not registered. Nothing was changed.
@@ -260,6 +261,44 @@ impl WatchError {
 impl From<WatchError> for Error {
     fn from(error: WatchError) -> Self {
         Self::new(error.code(), "a namespace is not watched").caused_by(error)
+    }
+}
+
+/// Why a field is not indexed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// The text is no path.
+    #[error("no field to index")]
+    Path(#[from] PathError),
+    /// The path leads to nothing that can be indexed, or to what always is.
+    #[error(
+        "{path} is not indexed on request: name custom.NAME, coordination.NAME, resources.NAME, affinity or NAME"
+    )]
+    NoAttribute {
+        /// The path.
+        path: Path,
+    },
+    /// There are too many.
+    #[error("{found} fields are to be indexed, at most {max} are")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// The greatest number.
+        max: usize,
+    },
+}
+
+impl IndexError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::InvalidInput
+    }
+}
+
+impl From<IndexError> for Error {
+    fn from(error: IndexError) -> Self {
+        Self::new(error.code(), "a registry was not made").caused_by(error)
     }
 }
 

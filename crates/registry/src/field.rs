@@ -87,6 +87,12 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The values that it equals one of: its own, or those of a list.
+    pub(crate) fn scalars(self) -> impl Iterator<Item = Scalar<'a>> {
+        let items = self.items().into_iter().flatten().filter_map(Field::scalar);
+        self.scalar().into_iter().chain(items)
+    }
+
     /// Compares with a value as [`Value::compare`] does.
     pub(crate) fn compare(self, value: &Value) -> Option<Ordering> {
         self.scalar()?.compare(value.scalar()?)

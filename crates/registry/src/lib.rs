@@ -74,12 +74,14 @@ mod query;
 mod scan;
 mod value;
 
+mod builder;
 mod registry;
 mod revision;
 
 mod ask;
 mod find;
 mod hash;
+mod indexed;
 mod namespace;
 mod namespaces;
 mod owner;
@@ -98,11 +100,12 @@ pub mod invariants;
 #[doc(hidden)]
 pub mod model;
 
+pub use builder::RegistryBuilder;
 pub use change::NewEntry;
 pub use entry::Entry;
 pub use error::{
-    AwaitError, BatchError, NamedCallError, NamedSendError, ReadError, RegisterError, UpdateError,
-    WatchError,
+    AwaitError, BatchError, IndexError, NamedCallError, NamedSendError, ReadError, RegisterError,
+    UpdateError, WatchError,
 };
 pub use field::{Field, Fields};
 pub use label::{LabelError, LabelFault, LabelKind};

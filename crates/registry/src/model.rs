@@ -14,9 +14,10 @@ use foundation_types::{Instant, NodeId, Pid};
 
 use crate::entry::Entry;
 use crate::hash::Seed;
+use crate::indexed::{Attribute, Indexed};
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Attribute, Bounds, Candidates, Cause, Namespace, Pins, Reading, Version};
+use crate::namespace::{Bounds, Candidates, Cause, Namespace, Pins, Reading, Version};
 
 const BOUNDS: Bounds = Bounds {
     waiting_versions_max: 16,
@@ -27,7 +28,8 @@ const BOUNDS: Bounds = Bounds {
 
 /// A namespace with one entry, `a`, which is healthy and can `x`.
 fn with_one_entry() -> Arc<Namespace> {
-    let namespace = Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1), BOUNDS));
+    let namespace =
+        Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1), BOUNDS, Indexed::default()));
     register(&namespace, "a");
     namespace
 }

@@ -54,6 +54,7 @@ use foundation_types::Pid;
 use smallvec::SmallVec;
 
 use crate::hash::Seed;
+use crate::indexed::{Attribute, Indexed};
 use crate::name::Name;
 
 use ended::Ended;
@@ -70,7 +71,7 @@ pub(crate) use commit::{Commit, NotOwner, Published};
 pub(crate) use pins::Pins;
 pub(crate) use reading::{Candidates, Reading};
 pub(crate) use ring::{Cause, Change, Found};
-pub(crate) use term::{Attribute, TermKey};
+pub(crate) use term::TermKey;
 pub use version::Registration;
 
 /// A name within the namespace, with its hash, which is made before the lock is taken.
@@ -96,6 +97,7 @@ pub(crate) struct Namespace {
     waiting: AtomicBool,
     ring: Ring,
     bounds: Bounds,
+    indexed: Indexed,
     writer: Mutex<Writer>,
 }
 
@@ -170,7 +172,7 @@ struct Noted {
 }
 
 impl Namespace {
-    pub(crate) fn new(label: Arc<str>, seed: Seed, bounds: Bounds) -> Self {
+    pub(crate) fn new(label: Arc<str>, seed: Seed, bounds: Bounds, indexed: Indexed) -> Self {
         Self {
             label,
             seed,
@@ -183,6 +185,7 @@ impl Namespace {
             waiting: AtomicBool::new(false),
             ring: Ring::new(),
             bounds,
+            indexed,
             writer: Mutex::new(Writer {
                 ids: Load::default(),
                 terms: TermBook::default(),

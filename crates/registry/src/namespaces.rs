@@ -7,6 +7,7 @@ use foundation_env::fault;
 use foundation_env::sync::{Mutex, MutexGuard};
 
 use crate::hash::Seed;
+use crate::indexed::Indexed;
 use crate::namespace::{Bounds, Cells, Chunks, Load, Namespace};
 
 /// All namespaces. They stay until the registry is dropped, so one is found without a lock and without
@@ -15,6 +16,7 @@ pub(crate) struct Namespaces {
     seed: Seed,
     len_max: usize,
     bounds: Bounds,
+    indexed: Indexed,
     cells: Cells,
     /// In the order in which they came.
     list: Chunks<OnceLock<Arc<Namespace>>, 2>,
@@ -26,9 +28,9 @@ pub(crate) struct Namespaces {
 pub(crate) struct TooManyNamespaces(pub(crate) usize);
 
 impl Namespaces {
-    pub(crate) fn new(seed: Seed, len_max: usize, bounds: Bounds) -> Self {
+    pub(crate) fn new(seed: Seed, len_max: usize, bounds: Bounds, indexed: Indexed) -> Self {
         let (cells, list, writer) = (Cells::new(), Chunks::new(), Mutex::default());
-        Self { seed, len_max, bounds, cells, list, writer }
+        Self { seed, len_max, bounds, indexed, cells, list, writer }
     }
 
     /// Keeps new namespaces out, for the audit.
@@ -61,7 +63,8 @@ impl Namespaces {
         }
         let number = u32::try_from(writer.used()).unwrap_or(u32::MAX);
         let Some(place) = self.list.grow(number) else { return Err(refused) };
-        let namespace = Namespace::new(label.into(), self.seed.clone(), self.bounds);
+        let namespace =
+            Namespace::new(label.into(), self.seed.clone(), self.bounds, self.indexed.clone());
         let namespace = place.get_or_init(|| Arc::new(namespace));
         self.cells.insert(&mut writer, hash, number);
         Ok(namespace)

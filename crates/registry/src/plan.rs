@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use crate::namespace::{Attribute, Candidates, Reading};
+use crate::indexed::Index;
+use crate::namespace::{Candidates, Reading};
 use crate::query::Filter;
 use crate::value::Value;
 
@@ -74,8 +75,8 @@ fn answered(reading: &Reading<'_>, part: &Filter) -> Option<(Candidates, usize)>
         return answers.map(any);
     }
     let equality = part.equality()?;
-    let attribute = Attribute::of(equality.path.as_str())?;
-    Some(any(equality.values.iter().map(|value| carriers(reading, attribute, value)).collect()))
+    let index = reading.index(equality.path.as_str())?;
+    Some(any(equality.values.iter().map(|value| carriers(reading, index, value)).collect()))
 }
 
 fn any(answers: Vec<(Candidates, usize)>) -> (Candidates, usize) {
@@ -87,9 +88,14 @@ fn any(answers: Vec<(Candidates, usize)>) -> (Candidates, usize) {
     }
 }
 
-fn carriers(reading: &Reading<'_>, attribute: Attribute, value: &Value) -> (Candidates, usize) {
-    // All indexed attributes are texts, which nothing else equals.
-    let Value::Text(value) = value else { return (Candidates::Or(Vec::new()), 0) };
-    let members = reading.term(attribute, value).map_or(0, |term| term.members.len());
-    (reading.carriers(attribute, value), usize::try_from(members).unwrap_or(usize::MAX))
+fn carriers(reading: &Reading<'_>, index: Index, value: &Value) -> (Candidates, usize) {
+    let known = value.scalar().and_then(|value| {
+        index.term(value, |attribute, value| {
+            let members = reading.term(attribute, value).map_or(0, |term| term.members.len());
+            let members = usize::try_from(members).unwrap_or(usize::MAX);
+            (reading.carriers(attribute, value), members)
+        })
+    });
+    // What no index can have, nothing equals.
+    known.unwrap_or((Candidates::Or(Vec::new()), 0))
 }

@@ -46,6 +46,7 @@ use foundation_types::{ExitReason, HookId, Pid};
 
 use crate::error::RegisterError;
 use crate::hash::Seed;
+use crate::indexed::Indexed;
 use crate::name::Name;
 use crate::namespace::{Bounds, Cause, Namespace, Published};
 use crate::namespaces::Namespaces;
@@ -140,6 +141,7 @@ pub struct Registry {
 pub(crate) struct Shared {
     system: System,
     limits: Limits,
+    indexed: Indexed,
     namespaces: Namespaces,
     owners: Owners,
 }
@@ -152,10 +154,15 @@ impl Registry {
 
     /// Creates a registry with limits of its own.
     pub fn with_limits(system: System, limits: Limits) -> Self {
+        Self::with_indexes(system, limits, Indexed::default())
+    }
+
+    pub(crate) fn with_indexes(system: System, limits: Limits, indexed: Indexed) -> Self {
         let seed = Seed::new(system.env().random_u64());
         let owners = Owners::new(&seed);
-        let namespaces = Namespaces::new(seed, limits.namespaces_max, limits.bounds());
-        Self { shared: Arc::new(Shared { system, limits, namespaces, owners }) }
+        let (namespaces_max, bounds) = (limits.namespaces_max, limits.bounds());
+        let namespaces = Namespaces::new(seed, namespaces_max, bounds, indexed.clone());
+        Self { shared: Arc::new(Shared { system, limits, indexed, namespaces, owners }) }
     }
 
     /// Returns the names of a process in order.
@@ -206,6 +213,10 @@ impl Shared {
             self.system.contain(|| waker.wake());
         }
         published.revision
+    }
+
+    pub(crate) fn indexed(&self) -> &Indexed {
+        &self.indexed
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 mod order;
 mod text;
 
-pub(crate) use order::{Scalar, lexicographic};
+pub(crate) use order::{Scalar, lexicographic, whole};
 pub(crate) use text::{scalar, sequence};
 
 #[cfg(test)]

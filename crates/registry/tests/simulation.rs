@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test fails where its world is not as built")]
 
 mod deaths;
+mod indexes;
 mod lookups;
 mod model;
 mod queries;

@@ -7,6 +7,7 @@ use foundation_types::{Code, Error, Instant};
 
 use super::place::{Place, cut};
 use crate::label::{LabelError, LabelKind, checked};
+use crate::path::Path;
 
 /// Why metadata was not accepted: every field that is wrong. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,12 @@ pub enum FieldFault {
 impl MetadataError {
     /// How many wrong fields are kept; an error stays small whatever was handed in.
     pub const FIELDS_MAX: usize = 32;
+
+    /// One field with too many of something.
+    pub(crate) fn too_many(path: &Path, what: &'static str, count_max: usize) -> Self {
+        let fault = FieldFault::TooMany { what, count_max };
+        Self { fields: vec![FieldError { path: path.to_string(), fault }], more: 0 }
+    }
 
     pub(super) fn one(field: &'static str, fault: FieldFault) -> Self {
         Self { fields: vec![FieldError { path: field.to_owned(), fault }], more: 0 }

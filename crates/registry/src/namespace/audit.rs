@@ -7,8 +7,9 @@ use foundation_env::sync::atomic::Ordering;
 
 use super::members::BLOCK;
 use super::version::Version;
-use super::{Attribute, Namespace, Writer};
+use super::{Namespace, Writer};
 use crate::entry::Entry;
+use crate::indexed::Attribute;
 use crate::invariants::Violation;
 
 impl Namespace {
@@ -49,10 +50,10 @@ impl Namespace {
             if !self.lookup(self.key(name), |found| Arc::ptr_eq(found, version)).unwrap_or(false) {
                 violations.push(Violation::NotFound { name: name.clone() });
             }
-            for (attribute, value) in values_of(&version.entry) {
-                let term = self.terms.find(self.term_key(attribute, value));
+            for (attribute, value) in self.values_of(&version.entry) {
+                let term = self.terms.find(self.term_key(attribute, &value));
                 if !term.is_some_and(|term| term.members.contains(version.slot)) {
-                    let (name, value) = (name.clone(), shown(attribute, value));
+                    let (name, value) = (name.clone(), self.shown(attribute, &value));
                     violations.push(Violation::NotIndexed { name, value });
                 }
             }
@@ -65,11 +66,12 @@ impl Namespace {
         for term in writer.terms.all() {
             for slot in term.members.to_set() {
                 let carries = |version: &Arc<Version>| {
-                    values_of(&version.entry).contains(&(term.attribute, &*term.value))
+                    self.values_of(&version.entry)
+                        .contains(&(term.attribute, term.value.to_string()))
                 };
                 if !self.chain(slot).iter().any(carries) {
                     let namespace = self.label.to_string();
-                    let value = shown(term.attribute, &term.value);
+                    let value = self.shown(term.attribute, &term.value);
                     violations.push(Violation::StaleIndexRow { namespace, value, slot });
                 }
             }
@@ -90,15 +92,23 @@ impl Namespace {
     }
 }
 
-fn shown(attribute: Attribute, value: &str) -> String {
-    format!("{}:{value}", attribute.path())
-}
+impl Namespace {
+    fn shown(&self, attribute: Attribute, value: &str) -> String {
+        format!("{}:{value}", self.indexed.path(attribute))
+    }
 
-/// The indexed values of an entry.
-fn values_of(entry: &Entry) -> BTreeSet<(Attribute, &str)> {
-    let metadata = &entry.metadata;
-    let capabilities = metadata.capabilities().map(|value| (Attribute::Capability, value));
-    let health = (Attribute::Health, metadata.health().as_str());
-    let kind = (Attribute::Kind, metadata.kind().as_str());
-    capabilities.chain([health, kind]).collect()
+    /// The indexed values of an entry.
+    fn values_of(&self, entry: &Entry) -> BTreeSet<(Attribute, String)> {
+        let metadata = &entry.metadata;
+        let capabilities =
+            metadata.capabilities().map(|value| (Attribute::Capability, value.into()));
+        let health = (Attribute::Health, metadata.health().as_str().into());
+        let kind = (Attribute::Kind, metadata.kind().as_str().into());
+        let node = (Attribute::Node, entry.pid.node().get().to_string());
+        let mut values: BTreeSet<_> = capabilities.chain([health, kind, node]).collect();
+        self.indexed.each(entry, |attribute, value| {
+            values.insert((attribute, value.to_owned()));
+        });
+        values
+    }
 }

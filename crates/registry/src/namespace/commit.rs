@@ -12,9 +12,11 @@ use smallvec::SmallVec;
 use super::reclaim::Leftovers;
 use super::ring::{Cause, Change};
 use super::version::{Standing, TermNumbers, Version};
-use super::{Attribute, Key, Namespace, Noted, Writer};
+use super::{Key, Namespace, Noted, Writer};
 use crate::entry::Entry;
+use crate::indexed::{Attribute, Index};
 use crate::revision::Revision;
+use crate::value::Scalar;
 
 /// The writer's turn. Nothing is visible before [`Commit::publish`]; a commit that is dropped without
 /// changes does nothing.
@@ -172,6 +174,16 @@ impl Commit<'_> {
         };
         terms.push(enter(Attribute::Health, entry.metadata.health().as_str()));
         terms.push(enter(Attribute::Kind, entry.metadata.kind().as_str()));
+        let node = Scalar::Integer(entry.pid.node().get().into());
+        terms.extend(Index::Node.term(node, &mut enter));
+        let fixed = terms.len();
+        namespace.indexed.each(entry, |attribute, value| {
+            let number = enter(attribute, value);
+            // A list may have a value twice, and equal ones are one.
+            if !terms.iter().skip(fixed).any(|entered| *entered == number) {
+                terms.push(number);
+            }
+        });
         terms
     }
 

@@ -11,7 +11,8 @@ use super::members::{BLOCK, Numbers, View, WORDS, Words, ones};
 use super::pins::{Pin, READERS_MAX};
 use super::term::Term;
 use super::version::{self, Version};
-use super::{Attribute, Key, Namespace, Writer};
+use super::{Key, Namespace, Writer};
+use crate::indexed::{Attribute, Index};
 
 /// How often a question is asked again when the writer did not wait for its answer, or there was no place
 /// for one more reader, before it takes the writer's turn.
@@ -111,6 +112,11 @@ impl Reading<'_> {
             let version = version::at(self.namespace.slots.get(slot)?, revision)?;
             version.has(key).then_some(version)
         })
+    }
+
+    /// The index of the field that a query calls so.
+    pub(crate) fn index(&self, path: &str) -> Option<Index> {
+        self.namespace.indexed.find(path)
     }
 
     pub(crate) fn term(&self, attribute: Attribute, value: &str) -> Option<Arc<Term>> {

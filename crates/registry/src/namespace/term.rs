@@ -8,34 +8,7 @@ use foundation_env::sync::atomic::AtomicU32;
 use super::cells::{Cells, Load};
 use super::chunks::Chunks;
 use super::members::{Held, Members};
-
-/// An indexed attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Attribute {
-    Capability,
-    Health,
-    Kind,
-}
-
-impl Attribute {
-    /// The attribute that a query calls so.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        match path {
-            "capability" => Some(Self::Capability),
-            "health" => Some(Self::Health),
-            "type" => Some(Self::Kind),
-            _ => None,
-        }
-    }
-
-    pub(crate) const fn path(self) -> &'static str {
-        match self {
-            Self::Capability => "capability",
-            Self::Health => "health",
-            Self::Kind => "type",
-        }
-    }
-}
+use crate::indexed::Attribute;
 
 /// What a term is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -95,10 +95,18 @@ impl Scalar<'_> {
     }
 }
 
+/// 2^63, the least number above all integers.
+const ABOVE: f64 = 9_223_372_036_854_775_808.0;
+
+/// The integer that a number equals, if it is whole and not too large.
+pub(crate) fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "it is compared with what it was")]
+    let integer = number.trunc() as i64;
+    (compare_mixed(integer, number) == Some(Ordering::Equal)).then_some(integer)
+}
+
 /// Compares without rounding: converting the integer would make neighbours above 2^53 equal.
 fn compare_mixed(integer: i64, number: f64) -> Option<Ordering> {
-    /// 2^63, the least number above all integers.
-    const ABOVE: f64 = 9_223_372_036_854_775_808.0;
     if number.is_nan() {
         return None;
     }

@@ -2,7 +2,8 @@ use std::cell::Cell;
 
 use super::super::reclaim::tests::{change, is_whole, with_one_entry};
 use super::{ATTEMPTS, Hold, Reading};
-use crate::namespace::{Attribute, Candidates};
+use crate::indexed::Attribute;
+use crate::namespace::Candidates;
 
 fn in_turn(reading: &Reading<'_>) -> bool {
     matches!(reading.hold, Some(Hold::Turn(_)))

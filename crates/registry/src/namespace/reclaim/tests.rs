@@ -5,6 +5,7 @@ use foundation_types::{Instant, NodeId, Pid};
 
 use crate::entry::Entry;
 use crate::hash::Seed;
+use crate::indexed::Indexed;
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
 use crate::namespace::{Bounds, Cause, Namespace};
@@ -18,7 +19,7 @@ pub(in crate::namespace) fn with_one_entry(waiting_bytes_max: usize) -> Namespac
         changes_max: 16,
         change_bytes_max: 1 << 10,
     };
-    let namespace = Namespace::new(Arc::from("agents"), Seed::new(1), bounds);
+    let namespace = Namespace::new(Arc::from("agents"), Seed::new(1), bounds, Indexed::default());
     let name = Name::new("agents", "a").unwrap();
     let pid = Pid::new(NodeId::LOCAL, 1, NonZeroU32::MIN);
     let metadata = Metadata::new(["x"]).unwrap();
@@ -55,7 +56,7 @@ fn what_waited_for_a_slow_reader_is_taken_back_when_it_goes() {
     // Walked once and dropped one after the other: a chain this long took its square, and overflowed the
     // stack, when each version was taken out by itself.
     change(&namespace, WAITING_MAX);
-    let candidates = reading.carriers(crate::namespace::Attribute::Health, "healthy");
+    let candidates = reading.carriers(crate::indexed::Attribute::Health, "healthy");
     let found: Vec<_> = reading.versions(&candidates).collect();
     assert_eq!(found[0].entry.metadata.health(), Health::Healthy, "as it was");
     assert!(reading.is_whole());
