@@ -4,13 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::scan::Scanner;
+use crate::value::{quoted, write_quoted};
+
 #[cfg(test)]
 mod tests;
 
 /// A checked path to a field, such as `health` or `custom.gpu.model`. Cloning is cheap.
 ///
 /// One to eight segments of letters, digits, `_` and `-`, with dots between them and no `-` at the
-/// beginning. The words of the query language are no paths, so a text is never read in two ways.
+/// beginning. The words of the query language are no paths, so a text is never read in two ways. A segment with
+/// other signs stands in double quotes, with the escapes of a [`Value`](crate::Value), as in `custom."gpu:0"`; a dot
+/// it cannot have, nor can the name of an attribute.
 ///
 /// # Examples
 ///
@@ -20,9 +25,14 @@ mod tests;
 /// let path = Path::new("custom.gpu.model")?;
 /// assert_eq!(path.segments().collect::<Vec<_>>(), ["custom", "gpu", "model"]);
 /// assert!(Path::new("custom..model").is_err());
+///
+/// let path = Path::new(r#"custom."gpu:0".load"#)?;
+/// assert_eq!(path.segments().collect::<Vec<_>>(), ["custom", "gpu:0", "load"]);
+/// assert_eq!(path.to_string(), r#"custom."gpu:0".load"#);
 /// # Ok::<(), foundation_registry::PathError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// The segments without quotes, with dots between.
 pub struct Path(Arc<str>);
 
 /// Why a text is no path.
@@ -55,6 +65,11 @@ pub enum PathFault {
         /// Its byte offset.
         at: usize,
     },
+    /// What is in quotes is not well formed, or has a dot.
+    Quoted {
+        /// The byte offset of the fault.
+        at: usize,
+    },
     /// It is one of `and`, `or`, `not`, `in`, `has`, `order` and `limit`, in any case of letters.
     Reserved,
 }
@@ -71,9 +86,14 @@ impl Path {
     ///
     /// The first rule the text breaks.
     pub fn new(text: &str) -> Result<Self, PathError> {
-        match fault(text) {
-            None => Ok(Self(Arc::from(text))),
-            Some(fault) => {
+        let path = if text.contains('"') {
+            unquoted(text)
+        } else {
+            fault(text).map_or_else(|| Ok(Self(Arc::from(text))), Err)
+        };
+        match path {
+            Ok(path) => Ok(path),
+            Err(fault) => {
                 let end = text.floor_char_boundary(Self::BYTES_MAX);
                 let text = text.get(..end).unwrap_or_default().to_owned();
                 Err(PathError { text, fault })
@@ -81,7 +101,7 @@ impl Path {
         }
     }
 
-    /// Returns the whole text.
+    /// Returns the segments with dots between, without quotes. The text form is what it displays as.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -122,6 +142,46 @@ fn fault(text: &str) -> Option<PathFault> {
     RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word)).then_some(PathFault::Reserved)
 }
 
+/// Reads a path with segments in quotes.
+fn unquoted(text: &str) -> Result<Path, PathFault> {
+    if text.len() > Path::BYTES_MAX {
+        return Err(PathFault::TooLong);
+    }
+    let (mut scanner, mut names) = (Scanner::new(text), Vec::new());
+    loop {
+        let at = scanner.at();
+        let name = if scanner.peek() == Some('"') {
+            let name = quoted(&mut scanner).map_err(|error| PathFault::Quoted { at: error.at })?;
+            if name.contains('.') {
+                return Err(PathFault::Quoted { at });
+            }
+            name
+        } else {
+            if at == 0 && scanner.peek() == Some('-') {
+                return Err(PathFault::Character { found: '-', at });
+            }
+            scanner.word(|sign| sign != '.' && Path::may_have(sign)).to_owned()
+        };
+        let behind = scanner.at();
+        match scanner.next() {
+            Some(found) if found != '.' => {
+                return Err(PathFault::Character { found, at: behind });
+            }
+            _ if name.is_empty() => return Err(PathFault::EmptySegment { at }),
+            _ => names.push(name),
+        }
+        if scanner.at() == behind {
+            break;
+        }
+    }
+    if names.len() > Path::SEGMENTS_MAX {
+        return Err(PathFault::TooManySegments);
+    }
+    let path = Path(names.join(".").into());
+    // Escapes may make it longer than it was given.
+    if path.to_string().len() > Path::BYTES_MAX { Err(PathFault::TooLong) } else { Ok(path) }
+}
+
 impl fmt::Display for PathFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -131,6 +191,7 @@ impl fmt::Display for PathFault {
             }
             Self::TooLong => write!(f, "at most {} bytes are allowed", Path::BYTES_MAX),
             Self::Character { found, at } => write!(f, "remove {found:?} at byte {at}"),
+            Self::Quoted { at } => write!(f, "the quoted text at byte {at} is no segment"),
             Self::Reserved => f.write_str("it is a word of the query language"),
         }
     }
@@ -138,7 +199,17 @@ impl fmt::Display for PathFault {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let is_reserved = RESERVED.iter().any(|word| self.0.eq_ignore_ascii_case(word));
+        for (number, segment) in self.segments().enumerate() {
+            f.write_str(if number == 0 { "" } else { "." })?;
+            let is_first = number == 0 && (is_reserved || segment.starts_with('-'));
+            if is_first || !segment.chars().all(Self::may_have) {
+                write_quoted(segment, f)?;
+            } else {
+                f.write_str(segment)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -73,6 +73,9 @@ mod tests;
 /// | `order:path`, `order:-a,b` | `order_by`, `order_by_descending` | |
 /// | `limit:5` | `limit` | |
 ///
+/// A path is that of a [`Path`](crate::Path); a segment with signs of the language stands in quotes:
+/// `custom."gpu:0">5`.
+///
 /// Order and limit stand before or behind the filter. The words of the language are read in any case of
 /// letters. A value is a bool, a number or a text, as the text form of [`Value`](crate::Value) has it; a
 /// word is a text unless it reads as one of the others, and in quotes always. There are no patterns.

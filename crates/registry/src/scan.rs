@@ -76,6 +76,16 @@ impl<'a> Scanner<'a> {
         Self { rest: text, at: 0 }
     }
 
+    /// The byte offset.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What was stepped over since a place before.
+    pub(crate) fn since(&self, start: &Self) -> &'a str {
+        start.rest.get(..self.at - start.at).unwrap_or_default()
+    }
+
     pub(crate) fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }

@@ -7,7 +7,7 @@ mod order;
 mod text;
 
 pub(crate) use order::{Scalar, lexicographic, whole};
-pub(crate) use text::{scalar, sequence};
+pub(crate) use text::{quoted, scalar, sequence, write_quoted};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! every       = term (["AND"] term)*
 //! term        = ("NOT" | "-") term | "(" any ")" | "*" | "has" ":" path | path condition
 //! condition   = (":" | "=" | "!=" | "<" | "<=" | ">" | ">=") value | ["not"] "in" "(" values ")"
+//! path        = segment ("." segment)*, a segment in quotes if it has other signs than a path may
 //! directive   = "order" ":" ["-"] path ("," ["-"] path)* | "limit" ":" number
 //! ```
 
@@ -16,7 +17,7 @@ use super::filter::{Filter, Node, Operator};
 use super::{Order, Query};
 use crate::path::Path;
 use crate::scan::{ParseError, Scanner};
-use crate::value::{scalar, sequence};
+use crate::value::{quoted, scalar, sequence};
 
 /// What may stand where a term may.
 const CONDITION: &str = "a condition such as field:value";
@@ -220,9 +221,16 @@ impl<'a> Parser<'a> {
 
     fn path(&mut self, expected: &str) -> Result<Path, ParseError> {
         let start = self.scanner.clone();
-        match self.scanner.word(Path::may_have) {
+        self.scanner.word(Path::may_have);
+        while self.scanner.peek() == Some('"')
+            && matches!(self.scanner.since(&start).chars().next_back(), None | Some('.'))
+        {
+            quoted(&mut self.scanner)?;
+            self.scanner.word(Path::may_have);
+        }
+        match self.scanner.since(&start) {
             "" => Err(start.unexpected(expected)),
-            word => Path::new(word).map_err(|error| {
+            text => Path::new(text).map_err(|error| {
                 let found = start.unexpected("").found;
                 start.error(found, format!("{expected}; {}", error.fault))
             }),

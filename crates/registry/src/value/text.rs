@@ -22,12 +22,17 @@ impl fmt::Display for Quoted<'_> {
         if self.0.chars().all(|sign| is_bare(sign) && is_plain(sign)) && reads_as_text() {
             return f.write_str(self.0);
         }
-        f.write_char('"')?;
-        for sign in self.0.chars() {
-            write_escaped(sign, f)?;
-        }
-        f.write_char('"')
+        write_quoted(self.0, f)
     }
+}
+
+/// Writes a text in quotes.
+pub(crate) fn write_quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_char('"')?;
+    for sign in text.chars() {
+        write_escaped(sign, f)?;
+    }
+    f.write_char('"')
 }
 
 /// Tells whether a character shows as what it is; others are escaped.
@@ -117,7 +122,8 @@ pub(crate) fn scalar(scanner: &mut Scanner<'_>) -> Result<Value, ParseError> {
     }
 }
 
-fn quoted(scanner: &mut Scanner<'_>) -> Result<String, ParseError> {
+/// Reads a text in quotes.
+pub(crate) fn quoted(scanner: &mut Scanner<'_>) -> Result<String, ParseError> {
     let mut text = String::new();
     scanner.next();
     loop {

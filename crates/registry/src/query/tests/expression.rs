@@ -15,7 +15,7 @@ use crate::metadata::Labels;
 use crate::path::Path;
 use crate::value::Value;
 
-const PATHS: [&str; 4] = ["a", "load", "custom.gpu.model", "b-1"];
+const PATHS: [&str; 5] = ["a", "load", "custom.gpu.model", "b-1", "custom.\"gpu:0\""];
 const OPERATORS: [&str; 6] = [":", "!=", "<", "<=", ">", ">="];
 
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub(super) struct Record(pub(super) BTreeMap<&'static str, Kept>);
 
 impl Fields for Record {
     fn field(&self, path: &Path) -> Option<Field<'_>> {
-        Some(match self.0.get(path.as_str())? {
+        Some(match self.0.get(&*path.to_string())? {
             Kept::Labels(labels) => Field::Labels(labels),
             Kept::Bare(Value::Bool(value)) => Field::Bool(*value),
             Kept::Bare(Value::Integer(value)) => Field::Integer(*value),

@@ -34,6 +34,9 @@ fn texts_print_in_their_one_form() {
         ("NOTE:1", "NOTE:1"),
         ("limit:5 a:1 order:-b , c", "a:1 order:-b,c limit:5"),
         ("order:b", "order:b"),
+        ("custom.\"a:b\":1 has:\"x y\".z", "custom.\"a:b\":1 has:\"x y\".z"),
+        ("\"order\":1 \"a\" in (1, 2)", "\"order\":1 a in (1, 2)"),
+        ("order:-\"a b\",\"-c\".d", "order:-\"a b\",\"-c\".d"),
         ("limit:0", "limit:0"),
         ("NOT * limit:1", "NOT * limit:1"),
     ];
@@ -75,6 +78,9 @@ fn mistakes_are_found_where_they_are() {
         ("limit:1 limit:2", 8, "\"limit\"", "no second limit:"),
         ("order:a b:1 order:c", 12, "\"order\"", "no second order:"),
         ("a:1 order:b c:2", 12, "\"c\"", "order:, limit: or the end"),
+        ("a.\"b:1", 6, "the end of the text", "the closing quote"),
+        ("a\"b\":1", 1, "\"\\\"\"", "one of : ="),
+        ("\"a.b\":1", 0, "\"\\\"\"", "no segment"),
         ("order:", 6, "the end of the text", "a field to order by"),
         ("größe:\"ä", 11, "the end of the text", "the closing quote"),
     ];
@@ -130,6 +136,7 @@ fn the_documented_semantics_hold() {
         ("custom.gpu:a100", true),
         ("has:custom.gpu -has:custom.cpu", true),
         ("custom:a100", false),
+        ("custom.\"gpu\":a100", true),
         ("missing:1 OR missing<1 OR missing>=1 OR missing in (1)", false),
         ("missing!=1 missing not in (1)", true),
         ("NOT missing<1", true),

@@ -7,7 +7,10 @@ use super::super::{Bound, Query, QueryBuilder};
 use super::expression::{expression, record};
 
 fn query() -> impl Strategy<Value = Query> {
-    let order = vec((select(&["a", "load", "custom.x"][..]), any::<bool>()), 0..=8);
+    let order = vec(
+        (select(&["a", "load", "custom.x", "\"x y\".\"(\"", "\"limit\""][..]), any::<bool>()),
+        0..=8,
+    );
     (expression(), order, any::<Option<usize>>()).prop_map(|(expression, order, limit)| {
         let mut builder = Query::builder().filter(expression.builder());
         for (path, descending) in order {
@@ -151,7 +154,7 @@ proptest! {
             prop_assert!(query.compare(&a, &c).is_le());
         }
         if let Some(first) = query.order().first() {
-            let (has_a, has_b) = (a.0.contains_key(first.path.as_str()), b.0.contains_key(first.path.as_str()));
+            let (has_a, has_b) = (a.0.contains_key(&*first.path.to_string()), b.0.contains_key(&*first.path.to_string()));
             if has_a && !has_b {
                 prop_assert!(query.compare(&a, &b).is_lt());
             }
