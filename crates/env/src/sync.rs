@@ -3,8 +3,9 @@
 //! Code that shares memory between threads takes its primitives from here, so that the very same code
 //! can be model-checked: `--cfg foundation_loom` explores every interleaving of a small scenario (with
 //! a bound on preemptions), `--cfg foundation_shuttle` samples schedules of a larger one. Without
-//! either, everything is std and inlined. The cfg names are our own because a plain `--cfg loom` also
-//! changes other crates in the graph: tokio loses its `net` module.
+//! either, everything is std and inlined, but for the one lock that std does not have ([`TimedMutex`]). The
+//! cfg names are our own because a plain `--cfg loom` also changes other crates in the graph: tokio loses
+//! its `net` module.
 //!
 //! `Arc` is std's under every cfg. Loom's own cannot hold unsized values and has no weak counterpart
 //! that behaves alike, and a reference count is not what our scenarios are about; the cost is that
@@ -21,11 +22,13 @@ use shuttle::sync as imp;
 use std::sync as imp;
 
 mod atomic_arc;
+mod timed;
 
 use std::fmt;
 use std::sync::{PoisonError, TryLockError};
 
 pub use atomic_arc::{AtomicArc, Loaded};
+pub use timed::{TimedMutex, TimedMutexGuard};
 
 pub use imp::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::Arc;

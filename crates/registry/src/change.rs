@@ -10,11 +10,12 @@ use crate::entry::Entry;
 use crate::error::{BatchError, RegisterError, UpdateError, WatchError};
 use crate::indexed::Indexed;
 use crate::label::{LabelKind, checked};
-use crate::metadata::{Health, Metadata, MetadataError, Patch};
+use crate::metadata::{Metadata, MetadataError};
 use crate::name::Name;
 use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Version};
-use crate::namespaces::TooManyNamespaces;
+use crate::namespaces::NoNamespace;
 use crate::owner::Owned;
+use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::revision::Revision;
 use crate::watch::{Snapshot, Watch};
@@ -42,30 +43,23 @@ impl Registry {
     /// # Errors
     ///
     /// `AlreadyRegistered` names the owner, which may be the process itself; `NoProcess` when the
-    /// process is dying or dead; the others when a bound is reached. Nothing is registered then; a
-    /// namespace that is new counts as used all the same.
+    /// process is dying or dead; `Busy` when the turn did not come in time ([`Registry::within`]); the others
+    /// when a bound is reached. Nothing is registered then; a namespace that is new counts as used all the same.
     pub fn register(
         &self,
         pid: Pid,
         name: Name,
         metadata: Metadata,
     ) -> Result<Revision, RegisterError> {
-        let namespace = self.namespace_of(&name)?;
+        let patience = &mut self.patience();
+        let namespace = self.namespace_of(&name, patience)?;
         let entry = self.entry(NewEntry { pid, name, metadata }, self.now())?;
-        let key = namespace.key(&entry.name);
-        let hash = key.hash;
-        let mut commit = namespace.begin();
-        refuse_taken(&commit, key)?;
-        self.refuse_full(&mut commit, namespace, 1, entry.bytes())?;
-        let late = fault::planted("registry_hook_outside_lock").then(|| entry.name.clone());
-        if late.is_none() {
-            let slot = commit.next_slots().next().unwrap_or(u32::MAX);
-            self.claim(&entry, namespace, slot)?;
-        }
-        let again = late.is_some().then(|| entry.clone());
-        let slot = commit.insert(hash, entry);
+        let hash = namespace.key(&entry.name).hash;
+        let late = fault::planted("registry_hook_outside_lock").then(|| entry.clone());
+        let mut commit = namespace.begin_within(patience)?;
+        let slot = self.enter(&mut commit, namespace, hash, entry, late.is_none())?;
         let revision = self.shared().finish(commit.publish());
-        if let Some(entry) = again {
+        if let Some(entry) = late {
             self.claim(&entry, namespace, slot)?;
         }
         Ok(revision)
@@ -87,12 +81,16 @@ impl Registry {
             return Err(BatchError::OtherNamespace { index });
         }
         let refused = |index| move |source| BatchError::Refused { index, source };
-        let namespace = self.namespace_of(&first.name).map_err(refused(0))?;
+        let patience = &mut self.patience();
+        let namespace = self.namespace_of(&first.name, patience).map_err(|error| match error {
+            RegisterError::Busy { namespace, waited } => BatchError::Busy { namespace, waited },
+            error => refused(0)(error),
+        })?;
         let now = self.now();
         let entries = batch.into_iter().enumerate();
         let entries = entries.map(|(index, new)| self.entry(new, now).map_err(refused(index)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let mut commit = namespace.begin();
+        let mut commit = namespace.begin_within(patience)?;
         let bytes = entries.iter().map(Entry::bytes).sum();
         let room = self.refuse_full(&mut commit, namespace, entries.len(), bytes);
         room.map_err(refused(0))?;
@@ -143,11 +141,12 @@ impl Registry {
         name: Name,
         metadata: Metadata,
     ) -> Result<(Revision, Option<Registration>), RegisterError> {
-        let namespace = self.namespace_of(&name)?;
+        let patience = &mut self.patience();
+        let namespace = self.namespace_of(&name, patience)?;
         let entry = self.entry(NewEntry { pid, name, metadata }, self.now())?;
         let key = namespace.key(&entry.name);
         let hash = key.hash;
-        let mut commit = namespace.begin();
+        let mut commit = namespace.begin_within(patience)?;
         let Some(found) = commit.find(key) else {
             self.refuse_full(&mut commit, namespace, 1, entry.bytes())?;
             let slot = commit.next_slots().next().unwrap_or(u32::MAX);
@@ -222,8 +221,19 @@ impl Registry {
         expected: Revision,
         metadata: Metadata,
     ) -> Result<Revision, UpdateError> {
+        self.update_within(&mut self.patience(), name, pid, (expected, metadata))
+    }
+
+    /// As [`Registry::update`], with what is left of a caller's patience.
+    pub(crate) fn update_within(
+        &self,
+        patience: &mut Patience<'_>,
+        name: &Name,
+        pid: Pid,
+        (expected, metadata): (Revision, Metadata),
+    ) -> Result<Revision, UpdateError> {
         let now = self.now();
-        self.change(name, pid, |commit, namespace, found| {
+        self.change_within(patience, name, pid, |commit, namespace, found| {
             let stands = Registration::new(Arc::clone(found)).revision();
             if stands != expected && !fault::planted("registry_update_unconditional") {
                 return Err(UpdateError::Conflict { name: name.clone(), expected, stands });
@@ -236,29 +246,6 @@ impl Registry {
             let more = entry.bytes().saturating_sub(found.entry.bytes());
             self.refuse_full(commit, namespace, 0, more).map_err(refused)?;
             commit.update(found, entry, Cause::Updated);
-            Ok(())
-        })
-    }
-
-    /// Sets the health of a name that `pid` has. Returns the revision at which it has it; setting what is
-    /// set changes nothing and returns the newest.
-    ///
-    /// # Errors
-    ///
-    /// See [`UpdateError`].
-    pub fn set_health(
-        &self,
-        name: &Name,
-        pid: Pid,
-        health: Health,
-    ) -> Result<Revision, UpdateError> {
-        let now = self.now();
-        self.change(name, pid, |commit, _, found| {
-            if found.entry.metadata.health() != health {
-                let metadata = found.entry.metadata.clone().with_health_at(health, now);
-                let entry = Entry { metadata, ..changed_at(found, now) };
-                commit.update(found, entry, Cause::Updated);
-            }
             Ok(())
         })
     }
@@ -315,41 +302,32 @@ impl Registry {
         interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
     ) -> Result<Watch, WatchError> {
         let label = checked(LabelKind::Namespace, namespace).map_err(WatchError::Label)?;
-        let found = self.shared().namespaces().get_or_new(&label);
-        let too_many = |limit: TooManyNamespaces| WatchError::TooManyNamespaces { limit: limit.0 };
+        let patience = &mut self.patience();
+        let found = self.shared().namespaces().get_or_new(&label, patience);
+        let found = found.map_err(|none| match none {
+            NoNamespace::TooMany(limit) => WatchError::TooManyNamespaces { limit },
+            NoNamespace::Busy(busy) => busy.into(),
+        })?;
         let limit = self.shared().limits().watches_per_namespace_max;
-        let begun = Watch::begin(Arc::clone(found.map_err(too_many)?), Box::new(interest), limit);
+        let namespace = Arc::clone(found);
+        let begun = Watch::begin(namespace, Box::new(interest), limit, patience)?;
         begun.ok_or(WatchError::TooManyWatches { namespace: label, limit })
     }
 
-    /// Applies a merge patch to the metadata of a name that `pid` has: whole, or not at all.
-    ///
-    /// # Errors
-    ///
-    /// `Refused` when the result is not acceptable; else see [`UpdateError`].
-    pub fn patch(&self, name: &Name, pid: Pid, patch: &Patch) -> Result<Revision, UpdateError> {
-        loop {
-            // Applied without the writer's turn, and again should somebody be faster.
-            let found = self.lookup(name).filter(|found| found.pid == pid);
-            let Some(found) = found else {
-                // Says who has it; if the process has just got it, once more.
-                self.change(name, pid, |_, _, _| Ok(()))?;
-                continue;
-            };
-            let patched = patch.apply(&found.metadata, self.now()).map_err(|source| {
-                let source = RegisterError::Metadata { name: name.clone(), source };
-                UpdateError::Refused { name: name.clone(), source: Box::new(source) }
-            })?;
-            match self.update(name, pid, found.revision(), patched) {
-                Err(UpdateError::Conflict { .. }) => {}
-                done => return done,
-            }
-        }
+    /// Lets `f` change what stands under a name, if `pid` owns it.
+    pub(crate) fn change(
+        &self,
+        name: &Name,
+        pid: Pid,
+        f: impl FnOnce(&mut Commit<'_>, &Arc<Namespace>, &Arc<Version>) -> Result<(), UpdateError>,
+    ) -> Result<Revision, UpdateError> {
+        self.change_within(&mut self.patience(), name, pid, f)
     }
 
-    /// Lets `f` change what stands under a name, if `pid` owns it.
-    fn change(
+    /// As [`Registry::change`], with what is left of a caller's patience.
+    pub(crate) fn change_within(
         &self,
+        patience: &mut Patience<'_>,
         name: &Name,
         pid: Pid,
         f: impl FnOnce(&mut Commit<'_>, &Arc<Namespace>, &Arc<Version>) -> Result<(), UpdateError>,
@@ -357,25 +335,32 @@ impl Registry {
         let namespace = self.shared().namespaces().get(name.parts().0);
         let namespace = namespace.ok_or_else(|| not_owned(name, None))?;
         let key = namespace.key(name);
-        let mut commit = namespace.begin();
+        let mut commit = namespace.begin_within(patience)?;
         let found = commit.find_owned(key, pid);
         let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
         f(&mut commit, namespace, &found)?;
         Ok(self.shared().finish(commit.publish()))
     }
 
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.shared().system().env().now()
     }
 
-    fn namespace_of(&self, name: &Name) -> Result<&Arc<Namespace>, RegisterError> {
+    pub(crate) fn namespace_of(
+        &self,
+        name: &Name,
+        patience: &mut Patience<'_>,
+    ) -> Result<&Arc<Namespace>, RegisterError> {
         let label = name.namespace();
-        self.shared().namespaces().get_or_new(label).map_err(|too_many| {
-            RegisterError::TooManyNamespaces { namespace: label.into(), limit: too_many.0 }
+        self.shared().namespaces().get_or_new(label, patience).map_err(|none| match none {
+            NoNamespace::TooMany(limit) => {
+                RegisterError::TooManyNamespaces { namespace: label.into(), limit }
+            }
+            NoNamespace::Busy(busy) => busy.into(),
         })
     }
 
-    fn entry(&self, new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
+    pub(crate) fn entry(&self, new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
         let NewEntry { pid, name, metadata } = new;
         let metadata = checked_at(&name, metadata, now)?;
         let entry = Entry { name, pid, metadata, registered_at: now, updated_at: now };
@@ -389,6 +374,24 @@ impl Registry {
         let what = "values in a list that is indexed";
         let source = MetadataError::too_many(path, what, Indexed::VALUES_MAX);
         Err(RegisterError::Metadata { name: entry.name.clone(), source })
+    }
+
+    /// Enters a name that is to be free, in the writer's turn, and returns its slot.
+    pub(crate) fn enter(
+        &self,
+        commit: &mut Commit<'_>,
+        namespace: &Arc<Namespace>,
+        hash: u64,
+        entry: Entry,
+        claims: bool,
+    ) -> Result<u32, RegisterError> {
+        refuse_taken(commit, Key { name: &entry.name, hash })?;
+        self.refuse_full(commit, namespace, 1, entry.bytes())?;
+        if claims {
+            let slot = commit.next_slots().next().unwrap_or(u32::MAX);
+            self.claim(&entry, namespace, slot)?;
+        }
+        Ok(commit.insert(hash, entry))
     }
 
     fn refuse_full(
@@ -450,7 +453,7 @@ fn refuse_taken(commit: &Commit<'_>, key: Key<'_>) -> Result<(), RegisterError> 
 }
 
 /// What stands, changed at a moment; clocks are read before the writer's turn, and time does not go back.
-fn changed_at(found: &Version, now: Instant) -> Entry {
+pub(crate) fn changed_at(found: &Version, now: Instant) -> Entry {
     Entry { updated_at: now.max(found.entry.updated_at), ..found.entry.clone() }
 }
 

@@ -1,6 +1,7 @@
 //! Why something was not registered or updated.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use foundation_process::{CallError, SendError};
 use foundation_types::{Code, Error, Pid};
@@ -79,6 +80,15 @@ pub enum RegisterError {
         /// The limit of the system.
         limit: usize,
     },
+    /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
+    /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
+    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
+    Busy {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
 }
 
 impl RegisterError {
@@ -86,7 +96,10 @@ impl RegisterError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::AlreadyRegistered { .. } | Self::RegistryFull { .. } | Self::TooManyBytes { .. }
+            Self::AlreadyRegistered { .. }
+                | Self::RegistryFull { .. }
+                | Self::TooManyBytes { .. }
+                | Self::Busy { .. }
         )
     }
 
@@ -95,6 +108,7 @@ impl RegisterError {
         match self {
             Self::AlreadyRegistered { .. } => Code::BusinessRuleViolation,
             Self::NoProcess { .. } => Code::ProcessNotAlive,
+            Self::Busy { .. } => Code::ServiceUnavailable,
             Self::Metadata { source, .. } => source.code(),
             Self::TooManyNames { .. }
             | Self::TooManyBytes { .. }
@@ -148,6 +162,15 @@ pub enum UpdateError {
         /// Why.
         source: Box<RegisterError>,
     },
+    /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
+    /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
+    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
+    Busy {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
 }
 
 impl UpdateError {
@@ -155,6 +178,7 @@ impl UpdateError {
     pub fn code(&self) -> Code {
         match self {
             Self::NotRegistered { .. } => Code::DataNotFound,
+            Self::Busy { .. } => Code::ServiceUnavailable,
             Self::NotOwner { .. } | Self::Conflict { .. } => Code::BusinessRuleViolation,
             Self::Refused { source, .. } => source.code(),
         }
@@ -204,6 +228,15 @@ pub enum BatchError {
         /// Why.
         source: RegisterError,
     },
+    /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
+    /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
+    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
+    Busy {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
 }
 
 impl BatchError {
@@ -212,6 +245,7 @@ impl BatchError {
         match self {
             Self::Refused { source, .. } => source.code(),
             Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::Busy { .. } => Code::ServiceUnavailable,
             Self::Empty | Self::OtherNamespace { .. } | Self::Twice { .. } => {
                 Code::ConstraintViolation
             }
@@ -246,6 +280,15 @@ pub enum WatchError {
         /// [`Limits::watches_per_namespace_max`](crate::Limits).
         limit: usize,
     },
+    /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
+    /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
+    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
+    Busy {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
 }
 
 impl WatchError {
@@ -253,6 +296,7 @@ impl WatchError {
     pub fn code(&self) -> Code {
         match self {
             Self::Label(_) => Code::ConstraintViolation,
+            Self::Busy { .. } => Code::ServiceUnavailable,
             Self::TooManyNamespaces { .. } | Self::TooManyWatches { .. } => Code::ResourceExhausted,
         }
     }

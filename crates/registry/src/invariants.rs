@@ -102,14 +102,19 @@ pub enum Violation {
 
 /// Returns everything that is wrong with a registry, in a fixed order; nothing, if it is whole.
 ///
-/// May be called at any time, also while processes register and die.
+/// May be called at any time, also while processes register and die. Waits for the turn of every namespace,
+/// however long that takes, and holds up all who want to write, until it has looked at everything: those whose
+/// patience ends sooner ([`Registry::within`]) are answered `Busy`.
 pub fn check(registry: &Registry) -> Vec<Violation> {
     let shared = registry.shared();
     // Lock order: the list of namespaces, writers in the order of their labels, then the owners. Nobody else holds two writers or
     // two parts of the owners.
-    let _no_new_ones = shared.namespaces().hold();
-    let all = shared.namespaces().all();
-    let writers: Vec<_> = all.into_iter().map(|namespace| (namespace, namespace.lock())).collect();
+    let no_new_ones = shared.namespaces().hold();
+    let turns = shared.namespaces().all().into_iter().map(|namespace| {
+        let (writer, end) = namespace.turn().split();
+        ((namespace, writer), end)
+    });
+    let (writers, ends): (Vec<_>, Vec<_>) = turns.unzip();
     let owners = shared.owners().lock();
     let mut violations = Vec::new();
     let mut owned = BTreeSet::new();
@@ -132,6 +137,9 @@ pub fn check(registry: &Registry) -> Vec<Violation> {
     for (pid, name) in rows.difference(&owned) {
         violations.push(Violation::StaleOwnerRow { name: name.clone(), pid: *pid });
     }
+    drop((owners, writers, no_new_ones));
+    // Serves those who were queued meanwhile: their wakers are strangers' code.
+    drop(ends);
     // Tables are in no order, and a run must replay.
     violations.sort_unstable();
     violations

@@ -14,6 +14,8 @@
 //! * Look-ups take no lock and do not wait for writers; nor do queries, unless a namespace is asked by more than
 //!   4,064 at one time or its writers, who bound what they keep for slow readers, are faster three times: then
 //!   they take one turn with the writers.
+//! * No change waits for others longer than its caller allows ([`Registry::within`]), or it is refused with `Busy`
+//!   and is not made; only a death waits as long as it takes to free its names.
 //! * Nothing crosses a namespace.
 //! * Names per process, entries per namespace and namespaces are bounded; past a bound registering is
 //!   refused with an error, and everything else goes on.
@@ -63,6 +65,7 @@
 
 #![forbid(unsafe_code)]
 
+mod amend;
 mod change;
 mod entry;
 mod field;
@@ -86,9 +89,11 @@ mod namespace;
 mod namespaces;
 mod owner;
 mod page;
+mod patience;
 
 mod pick;
 mod plan;
+mod ticket;
 mod view;
 mod wait;
 mod watch;
@@ -113,7 +118,7 @@ pub use metadata::{
     FieldError, FieldFault, Health, Kind, Labels, Metadata, MetadataBuilder, MetadataError, Patch,
 };
 pub use name::Name;
-pub use namespace::Registration;
+pub use namespace::{Pressure, Registration};
 pub use page::{Cursor, Page};
 pub use path::{Path, PathError, PathFault};
 pub use pick::Strategy;
@@ -125,6 +130,7 @@ pub use query::{
 pub use registry::{Counts, Limits, Registry};
 pub use revision::Revision;
 pub use scan::ParseError;
+pub use ticket::Ticket;
 pub use value::Value;
 pub use view::View;
 pub use wait::NamedAddress;

@@ -17,9 +17,14 @@ use crate::hash::Seed;
 use crate::indexed::{Attribute, Indexed};
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Bounds, Candidates, Cause, Namespace, Pins, Reading, Version};
+use crate::namespace::{
+    Bounds, Candidates, Cause, Commit, Namespace, Pins, Published, Reading, Request, Version,
+};
+use crate::revision::Revision;
 
 const BOUNDS: Bounds = Bounds {
+    entries_max: 16,
+    bytes_max: 1 << 16,
     waiting_versions_max: 16,
     waiting_bytes_max: 1 << 10,
     changes_max: 16,
@@ -39,14 +44,42 @@ fn name(id: &str) -> Name {
 }
 
 fn register(namespace: &Namespace, id: &str) {
+    let mut commit = namespace.begin();
+    insert(namespace, &mut commit, id);
+    drop(commit.publish());
+}
+
+fn insert(namespace: &Namespace, commit: &mut Commit<'_>, id: &str) {
     let name = name(id);
     let pid = Pid::new(NodeId::LOCAL, 1, std::num::NonZeroU32::MIN);
     let metadata = Metadata::new(["x"]).expect("a capability");
     let (registered_at, updated_at) = (Instant::ORIGIN, Instant::ORIGIN);
     let hash = namespace.key(&name).hash;
-    let mut commit = namespace.begin();
     commit.insert(hash, Entry { name, pid, metadata, registered_at, updated_at });
-    drop(commit.publish());
+}
+
+/// A registration that waits for the turn without a thread.
+struct Queued(Arc<Namespace>, &'static str);
+
+impl Request for Queued {
+    fn decide(&mut self, commit: &mut Commit<'_>) {
+        insert(&self.0, commit, self.1);
+    }
+
+    fn finish(&self, published: Published) -> Revision {
+        published.revision
+    }
+
+    fn answer(self: Box<Self>, _: Revision) {}
+
+    fn carry_on(&self) {
+        while self.0.serve_some(false) {}
+    }
+}
+
+fn enqueue(namespace: &Arc<Namespace>, id: &'static str) {
+    let queued = namespace.request(Box::new(Queued(Arc::clone(namespace), id)), 2);
+    assert!(queued.is_ok(), "there is room");
 }
 
 fn unregister(namespace: &Namespace, id: &str) {
@@ -161,6 +194,34 @@ pub fn pin_in_a_new_place() {
     assert!(pin.revision >= 2 || oldest <= pin.revision, "{} and {oldest}", pin.revision);
 }
 
+/// A registration that does not wait for the turn is made when all turns are over, whenever it came.
+pub fn request_during_updates() {
+    let namespace = with_one_entry();
+    let writer = Arc::clone(&namespace);
+    let writing = thread::spawn(move || {
+        set_health(&writer, "a", Health::Degraded);
+        drop(writer.turn());
+    });
+    enqueue(&namespace, "b");
+    writing.join().expect("the writer ends");
+    assert_eq!(looked_up(&namespace, namespace.key(&name("b"))).as_deref(), Some("b"));
+    all_is_whole(&namespace);
+}
+
+/// Two registrations that do not wait, beside one that does.
+pub fn two_requests_during_an_update() {
+    let namespace = with_one_entry();
+    let other = Arc::clone(&namespace);
+    let asking = thread::spawn(move || enqueue(&other, "c"));
+    let turn = namespace.turn();
+    enqueue(&namespace, "b");
+    drop(turn);
+    asking.join().expect("asking is not disturbed");
+    for id in ["b", "c"] {
+        assert_eq!(looked_up(&namespace, namespace.key(&name(id))).as_deref(), Some(id));
+    }
+}
+
 /// Nothing waits for readers that have gone, and the namespace passes its audit.
 fn all_is_whole(namespace: &Namespace) {
     set_health(
@@ -170,6 +231,6 @@ fn all_is_whole(namespace: &Namespace) {
     );
     assert_eq!(namespace.sizes().waiting, 0);
     let mut violations = Vec::new();
-    namespace.audit(&namespace.lock(), &mut violations);
+    namespace.audit(&namespace.turn(), &mut violations);
     assert_eq!(violations, []);
 }

@@ -37,18 +37,20 @@ mod commit;
 mod ended;
 mod members;
 mod pins;
+mod pressure;
 mod reading;
 mod reclaim;
 mod ring;
 mod term;
+mod turn;
 mod version;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
+use foundation_env::sync::TimedMutex;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use foundation_env::sync::{Mutex, MutexGuard};
 
 use foundation_types::Pid;
 use smallvec::SmallVec;
@@ -59,8 +61,10 @@ use crate::name::Name;
 
 use ended::Ended;
 use members::WORDS;
+use pressure::Gauge;
 use ring::Ring;
 use term::{Term, TermBook, Terms};
+use turn::Requests;
 use version::Slot;
 
 pub(crate) use cells::{Cells, Load};
@@ -69,9 +73,12 @@ pub(crate) use version::Version;
 
 pub(crate) use commit::{Commit, NotOwner, Published};
 pub(crate) use pins::Pins;
+pub use pressure::Pressure;
+pub(crate) use pressure::Warning;
 pub(crate) use reading::{Candidates, Reading};
 pub(crate) use ring::{Cause, Change, Found};
 pub(crate) use term::TermKey;
+pub(crate) use turn::{Request, Turn};
 pub use version::Registration;
 
 /// A name within the namespace, with its hash, which is made before the lock is taken.
@@ -96,15 +103,20 @@ pub(crate) struct Namespace {
     /// Something waits for readers to go.
     waiting: AtomicBool,
     ring: Ring,
+    requests: Requests,
+    gauge: Gauge,
     bounds: Bounds,
     indexed: Indexed,
-    writer: Mutex<Writer>,
+    writer: TimedMutex<Writer>,
 }
 
-/// What a namespace keeps for those who read and watch it.
+/// What a namespace may hold, and what it keeps for those who read and watch it.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_field_names, reason = "they are all bounds")]
 pub(crate) struct Bounds {
+    pub(crate) entries_max: usize,
+    /// What the entries carry.
+    pub(crate) bytes_max: usize,
     /// Versions that wait for readers.
     pub(crate) waiting_versions_max: usize,
     /// What those carry.
@@ -184,9 +196,11 @@ impl Namespace {
             pins: Pins::new(),
             waiting: AtomicBool::new(false),
             ring: Ring::new(),
+            requests: Requests::new(),
+            gauge: Gauge::default(),
             bounds,
             indexed,
-            writer: Mutex::new(Writer {
+            writer: TimedMutex::new(Writer {
                 ids: Load::default(),
                 terms: TermBook::default(),
                 free: Vec::new(),
@@ -219,17 +233,6 @@ impl Namespace {
 
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
-    }
-
-    /// Adds a watcher of every change after the newest revision; see [`Ring::enter`].
-    pub(crate) fn enter_watch(&self, watchers_max: usize) -> Option<(u64, u64)> {
-        let _writer = self.writer.lock();
-        self.ring.enter(watchers_max)
-    }
-
-    /// Holds up the writers, for the audit.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock()
     }
 
     /// Finds what stands under a name, and lets `use_it` look at it.
@@ -274,7 +277,7 @@ impl Namespace {
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
-        let mut writer = self.writer.lock();
+        let mut writer = self.turn();
         drop(self.reclaim_waiting(&mut writer));
         let members = |term: &Arc<Term>| term.members.len() as usize;
         Sizes {

@@ -4,11 +4,12 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use foundation_env::fault;
-use foundation_env::sync::{Mutex, MutexGuard};
+use foundation_env::sync::{TimedMutex, TimedMutexGuard};
 
 use crate::hash::Seed;
 use crate::indexed::Indexed;
 use crate::namespace::{Bounds, Cells, Chunks, Load, Namespace};
+use crate::patience::{Busy, Patience};
 
 /// All namespaces. They stay until the registry is dropped, so one is found without a lock and without
 /// counting a reference.
@@ -21,20 +22,26 @@ pub(crate) struct Namespaces {
     /// In the order in which they came.
     list: Chunks<OnceLock<Arc<Namespace>>, 2>,
     /// Held by whoever adds one.
-    writer: Mutex<Load>,
+    writer: TimedMutex<Load>,
 }
 
-/// There are as many namespaces as there may be.
-pub(crate) struct TooManyNamespaces(pub(crate) usize);
+/// Why there is no such namespace.
+pub(crate) enum NoNamespace {
+    /// There are as many as there may be.
+    TooMany(usize),
+    /// It is new, and the list was held for too long.
+    Busy(Busy),
+}
 
 impl Namespaces {
     pub(crate) fn new(seed: Seed, len_max: usize, bounds: Bounds, indexed: Indexed) -> Self {
-        let (cells, list, writer) = (Cells::new(), Chunks::new(), Mutex::default());
+        let (cells, list) = (Cells::new(), Chunks::new());
+        let writer = TimedMutex::new(Load::default());
         Self { seed, len_max, bounds, indexed, cells, list, writer }
     }
 
     /// Keeps new namespaces out, for the audit.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Load> {
+    pub(crate) fn hold(&self) -> TimedMutexGuard<'_, Load> {
         self.writer.lock()
     }
 
@@ -47,22 +54,26 @@ impl Namespaces {
     }
 
     /// Returns the namespace with a label, which is new if there are fewer than there may be.
-    pub(crate) fn get_or_new(&self, label: &str) -> Result<&Arc<Namespace>, TooManyNamespaces> {
+    pub(crate) fn get_or_new(
+        &self,
+        label: &str,
+        patience: &mut Patience<'_>,
+    ) -> Result<&Arc<Namespace>, NoNamespace> {
         if let Some(namespace) = self.get(label) {
             return Ok(namespace);
         }
         let hash = self.hash(label.as_bytes());
-        let mut writer = self.writer.lock();
+        let mut writer = patience.lock(&self.writer, label).map_err(NoNamespace::Busy)?;
         // Somebody else may have been faster.
         if let Some(namespace) = self.find(hash, label.as_bytes()) {
             return Ok(namespace);
         }
-        let refused = TooManyNamespaces(self.len_max);
+        let too_many = NoNamespace::TooMany(self.len_max);
         if writer.used() >= self.len_max {
-            return Err(refused);
+            return Err(too_many);
         }
         let number = u32::try_from(writer.used()).unwrap_or(u32::MAX);
-        let Some(place) = self.list.grow(number) else { return Err(refused) };
+        let Some(place) = self.list.grow(number) else { return Err(too_many) };
         let namespace =
             Namespace::new(label.into(), self.seed.clone(), self.bounds, self.indexed.clone());
         let namespace = place.get_or_init(|| Arc::new(namespace));

@@ -39,6 +39,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use foundation_env::fault;
 use foundation_process::{HookError, System};
@@ -48,9 +49,10 @@ use crate::error::RegisterError;
 use crate::hash::Seed;
 use crate::indexed::Indexed;
 use crate::name::Name;
-use crate::namespace::{Bounds, Cause, Namespace, Published};
+use crate::namespace::{Bounds, Cause, Namespace, Pressure, Published, Warning};
 use crate::namespaces::Namespaces;
 use crate::owner::{Owned, OwnerRow, Owners, Refused};
+use crate::patience::Patience;
 use crate::revision::Revision;
 
 /// Bounds of a registry.
@@ -79,6 +81,12 @@ pub struct Limits {
     pub waiting_versions_max: usize,
     /// Bytes that those carry, each as if it shared nothing with another; 64 MiB by default.
     pub waiting_bytes_max: usize,
+    /// How long a change waits for its turn to write in a namespace before it is refused as `Busy`; 50 ms by
+    /// default, thousands of times what a turn takes. [`Registry::within`] sets it for one handle.
+    pub write_wait_max: Duration,
+    /// Asynchronous registrations that wait in one namespace; 1,024 by default. Past them one is refused as
+    /// `Busy`; see [`Registry::register_async`].
+    pub waiting_registrations_max: usize,
 }
 
 impl Default for Limits {
@@ -93,6 +101,8 @@ impl Default for Limits {
             watch_bytes_max: 64 << 20,
             waiting_versions_max: 1 << 16,
             waiting_bytes_max: 64 << 20,
+            write_wait_max: Duration::from_millis(50),
+            waiting_registrations_max: 1 << 10,
         }
     }
 }
@@ -100,6 +110,8 @@ impl Default for Limits {
 impl Limits {
     fn bounds(&self) -> Bounds {
         Bounds {
+            entries_max: self.entries_per_namespace_max,
+            bytes_max: self.bytes_per_namespace_max,
             waiting_versions_max: self.waiting_versions_max,
             waiting_bytes_max: self.waiting_bytes_max,
             changes_max: self.watch_changes_max,
@@ -136,6 +148,8 @@ pub struct Counts {
 #[derive(Clone)]
 pub struct Registry {
     shared: Arc<Shared>,
+    /// How long a change waits for its turn.
+    write_wait_max: Duration,
 }
 
 pub(crate) struct Shared {
@@ -162,7 +176,36 @@ impl Registry {
         let owners = Owners::new(&seed);
         let (namespaces_max, bounds) = (limits.namespaces_max, limits.bounds());
         let namespaces = Namespaces::new(seed, namespaces_max, bounds, indexed.clone());
-        Self { shared: Arc::new(Shared { system, limits, indexed, namespaces, owners }) }
+        let write_wait_max = limits.write_wait_max;
+        let shared = Arc::new(Shared { system, limits, indexed, namespaces, owners });
+        Self { shared, write_wait_max }
+    }
+
+    /// Returns a handle to the same registry whose changes, and watches that begin, wait at most this long for
+    /// their turn to write, all turns of one call together. A change that would have to wait longer is refused
+    /// as `Busy` and has no effect, also later. The waiting is the thread's: keep it short, or use
+    /// [`Registry::register_async`].
+    ///
+    /// Reading waits for nobody. What a death frees, an audit ([`invariants::check`](crate::invariants::check))
+    /// and [`Registry::counts`] wait as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use foundation_process::System;
+    /// # use foundation_registry::{Name, Registry, UpdateError};
+    /// # use foundation_types::Pid;
+    /// # fn free(registry: &Registry, name: &Name, pid: Pid) {
+    /// match registry.within(Duration::from_millis(5)).unregister(name, pid) {
+    ///     Err(UpdateError::Busy { waited, .. }) => println!("still registered after {waited:?}"),
+    ///     other => println!("{other:?}"),
+    /// }
+    /// # }
+    /// ```
+    #[must_use = "the handle it is called on keeps its own bound"]
+    pub fn within(&self, write_wait_max: Duration) -> Self {
+        Self { shared: Arc::clone(&self.shared), write_wait_max }
     }
 
     /// Returns the names of a process in order.
@@ -172,7 +215,17 @@ impl Registry {
         names.into_iter().filter(|(_, owner)| *owner == pid).map(|(name, _)| name).collect()
     }
 
-    /// Returns the sizes of all tables.
+    /// Returns how full a namespace was a moment ago; none if it was never used. Waits for nobody.
+    ///
+    /// When a namespace passes 90 % of its entries or bytes there is one event of `tracing`, a warning with these
+    /// figures; the next may come when both have fallen below 80 %. Past a bound registering is refused, with
+    /// [`RegisterError::RegistryFull`] or [`RegisterError::TooManyBytes`], until names are given back; everything
+    /// else goes on.
+    pub fn pressure(&self, namespace: &str) -> Option<Pressure> {
+        Some(self.shared.namespaces.get(namespace)?.pressure())
+    }
+
+    /// Returns the sizes of all tables. Waits for the turn of each namespace, however long that takes.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for namespace in self.shared.namespaces.all() {
@@ -189,8 +242,25 @@ impl Registry {
         counts
     }
 
+    /// Runs `f` while nobody can write in a namespace, as if a turn took that long: for tests, of users too.
+    #[doc(hidden)]
+    pub fn while_held_up<R>(&self, namespace: &str, f: impl FnOnce() -> R) -> R {
+        let found = self.shared.namespaces.get(namespace).cloned();
+        let _turn = found.as_ref().map(|namespace| namespace.turn());
+        f()
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// What one operation may wait.
+    pub(crate) fn patience(&self) -> Patience<'_> {
+        Patience::new(self.shared.system.env(), self.write_wait_max)
+    }
+
+    pub(crate) fn write_wait_max(&self) -> Duration {
+        self.write_wait_max
     }
 }
 
@@ -207,8 +277,11 @@ impl Shared {
         &self.owners
     }
 
-    /// Wakes whoever watches, whose wakers are strangers' code.
+    /// Wakes whoever watches, whose wakers are strangers' code, and warns, which ends in a stranger's subscriber.
     pub(crate) fn finish(&self, published: Published) -> Revision {
+        if let Some(warning) = published.warning {
+            self.system.contain(|| warn(&warning));
+        }
         for waker in published.wakers {
             self.system.contain(|| waker.wake());
         }
@@ -268,6 +341,7 @@ impl Shared {
     fn retire(&self, row: &Arc<OwnerRow>, reason: &ExitReason) {
         while let Some(Owned { namespace, slot }) = row.leave() {
             namespace.touch(slot);
+            // However long it takes: a death that gave up would leave its names to nobody.
             let mut commit = namespace.begin();
             for slot in row.take(&namespace) {
                 // An entry of another owner is left alone; it cannot be there while the row is ours.
@@ -279,6 +353,18 @@ impl Shared {
         }
         drop(self.owners.forget(row));
     }
+}
+
+#[cold]
+fn warn(Warning { namespace, pressure }: &Warning) {
+    tracing::warn!(
+        namespace = &**namespace,
+        entries = pressure.entries,
+        entries_max = pressure.entries_max,
+        bytes = pressure.bytes,
+        bytes_max = pressure.bytes_max,
+        "a namespace of the registry is nearly full; past a bound registrations are refused"
+    );
 }
 
 /// The names in the slots of a row, in order, and who has them.

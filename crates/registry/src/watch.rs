@@ -11,6 +11,7 @@ use foundation_types::ExitReason;
 
 use crate::entry::Entry;
 use crate::namespace::{Candidates, Cause, Change, Found, Namespace, Registration, Version};
+use crate::patience::{Busy, Patience};
 use crate::revision::Revision;
 
 /// What a watch is interested in.
@@ -88,6 +89,8 @@ pub struct Watch {
     watcher: u64,
     /// The number of the change to read next.
     next: u64,
+    /// The revision of the snapshot: changes that are in it are passed over.
+    after: u64,
     unread: VecDeque<Change>,
 }
 
@@ -102,14 +105,22 @@ pub struct Snapshot {
 }
 
 impl Watch {
-    /// Begins a watch at the newest revision; none when there are as many as there may be.
+    /// Begins a watch at the newest revision; none when there are as many as there may be. It takes the writer's
+    /// turn, so that no commit is under way that does not yet know of the watch.
     pub(crate) fn begin(
         namespace: Arc<Namespace>,
         interest: Interest,
         watches_max: usize,
-    ) -> Option<Self> {
-        let (watcher, next) = namespace.enter_watch(watches_max)?;
-        Some(Self { namespace, interest, watcher, next, unread: VecDeque::new() })
+        patience: &mut Patience<'_>,
+    ) -> Result<Option<Self>, Busy> {
+        let turn = namespace.turn_within(patience)?;
+        let entered = namespace.ring().enter(watches_max);
+        drop(turn);
+        let watch = |(watcher, next)| {
+            let unread = VecDeque::new();
+            Self { namespace, interest, watcher, next, after: 0, unread }
+        };
+        Ok(entered.map(watch))
     }
 
     /// Waits for the next change that matches.
@@ -129,6 +140,10 @@ impl Watch {
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<WatchEvent, Lagged>> {
         loop {
             while let Some(change) = self.unread.pop_front() {
+                let repeats = fault::planted("registry_watch_repeats_its_snapshot");
+                if change.revision <= self.after && !repeats {
+                    continue;
+                }
                 if let Some(event) = judge(change, &self.interest) {
                     return Poll::Ready(Ok(event));
                 }
@@ -145,14 +160,18 @@ impl Watch {
     }
 
     /// Goes on from the newest revision, and returns what stands at it. Changes that have not been read are
-    /// skipped.
+    /// skipped. Takes no turn of the writers, as a query does not.
     pub fn resynchronise(&mut self) -> Snapshot {
         self.unread.clear();
-        let (next, (revision, versions)) = self.namespace.answer_and_watch(|reading| {
+        // What comes later in the ring than this, and only that, may not be in the answer yet. A commit publishes
+        // its revision and then adds its changes, so some that come are in it already.
+        self.next = self.namespace.ring().next();
+        let (revision, versions) = self.namespace.answer(|reading| {
             let versions: Vec<_> = reading.versions(&Candidates::All).collect();
-            (Revision::new(reading.revision()), versions)
+            (reading.revision(), versions)
         });
-        self.next = next;
+        self.after = revision;
+        let revision = Revision::new(revision);
         // The interest is the user's code: asked when nothing is held up any more.
         let matching = versions.into_iter().filter(|version| (self.interest)(&version.entry));
         let mut registrations: Vec<_> = matching.map(Registration::new).collect();
@@ -163,7 +182,7 @@ impl Watch {
     /// As [`Watch::resynchronise`], for who does not need what stands now.
     pub(crate) fn skip_to_newest(&mut self) {
         self.unread.clear();
-        (self.next, ()) = self.namespace.answer_and_watch(|_| ());
+        self.next = self.namespace.ring().next();
     }
 }
 

@@ -29,3 +29,15 @@ fn query_during_reuse() {
 fn pin_in_a_new_place() {
     model::check(model::pin_in_a_new_place);
 }
+
+/// Guarantee L1
+#[test]
+fn request_during_updates() {
+    model::check(model::request_during_updates);
+}
+
+/// Guarantee L1
+#[test]
+fn two_requests_during_an_update() {
+    model::check(model::two_requests_during_an_update);
+}

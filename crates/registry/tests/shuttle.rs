@@ -202,3 +202,30 @@ fn who_is_told_of_a_revision_reads_at_least_that() {
         assert_eq!(count, Ok(2));
     });
 }
+
+/// Guarantee I1
+/// Guarantee L1
+#[test]
+fn registering_without_waiting_against_a_death_leaves_nothing_behind() {
+    sample(|| {
+        let (simulation, world, [pid, _]) = two_workers();
+        let names = [name("agents", "a"), name("agents", "b")];
+        let asking = names.clone().map(|name| {
+            let world = world.clone();
+            thread::spawn(move || world.registry.register_async(pid, name, metadata()))
+        });
+        let dying = thread::spawn(move || drop(simulation));
+        dying.join().expect("the death is not disturbed");
+        for name in &names {
+            assert_eq!(world.registry.whereis(name), None);
+        }
+        for ticket in asking.map(|thread| thread.join().expect("asking is not disturbed")) {
+            match ticket.try_result() {
+                Some(Ok(_) | Err(RegisterError::NoProcess { .. })) => {}
+                other => unreachable!("all turns are over, and the ticket says {other:?}"),
+            }
+        }
+        assert_eq!(invariants::check(&world.registry), []);
+        assert_eq!(world.registry.counts().entries, 0);
+    });
+}

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use foundation_env::fault;
-use foundation_env::sync::MutexGuard;
 use foundation_env::sync::atomic::Ordering;
 use foundation_types::Pid;
 use smallvec::SmallVec;
 
+use super::pressure::Warning;
 use super::reclaim::Leftovers;
 use super::ring::{Cause, Change};
+use super::turn::Turn;
 use super::version::{Standing, TermNumbers, Version};
 use super::{Key, Namespace, Noted, Writer};
 use crate::entry::Entry;
 use crate::indexed::{Attribute, Index};
+use crate::patience::{Busy, Patience};
 use crate::revision::Revision;
 use crate::value::Scalar;
 
@@ -22,7 +24,7 @@ use crate::value::Scalar;
 /// changes does nothing.
 pub(crate) struct Commit<'a> {
     namespace: &'a Namespace,
-    writer: MutexGuard<'a, Writer>,
+    writer: Turn<'a>,
     revision: u64,
     changed: bool,
     /// For those who watch; none if nobody does.
@@ -31,31 +33,36 @@ pub(crate) struct Commit<'a> {
 }
 
 /// What is left to do after a commit.
-#[must_use = "whoever watches is to be woken"]
+#[must_use = "whoever watches is to be woken, and a warning to be given"]
 pub(crate) struct Published {
     pub(crate) revision: Revision,
     pub(crate) wakers: Vec<Waker>,
+    /// To be given.
+    pub(crate) warning: Option<Warning>,
 }
 
 /// A change was meant for another owner: this one has the name, or nobody.
 pub(crate) struct NotOwner(pub(crate) Option<Pid>);
 
 impl Namespace {
+    /// Begins a commit, however long the turn takes to come: for exit hooks, which must free what they free.
     pub(crate) fn begin(&self) -> Commit<'_> {
-        let writer = self.writer.lock();
-        let revision = self.clock.load(Ordering::Relaxed) + 1;
-        Commit {
-            namespace: self,
-            writer,
-            revision,
-            changed: false,
-            changes: SmallVec::new(),
-            leftovers: Leftovers::default(),
-        }
+        Commit::new(self, self.turn())
+    }
+
+    /// Begins a commit if the turn comes before patience ends.
+    pub(crate) fn begin_within(&self, patience: &mut Patience<'_>) -> Result<Commit<'_>, Busy> {
+        Ok(Commit::new(self, self.turn_within(patience)?))
     }
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    pub(crate) fn new(namespace: &'a Namespace, writer: Turn<'a>) -> Self {
+        let revision = namespace.clock.load(Ordering::Relaxed) + 1;
+        let (changes, leftovers) = (SmallVec::new(), Leftovers::default());
+        Self { namespace, writer, revision, changed: false, changes, leftovers }
+    }
+
     pub(crate) fn writer(&mut self) -> &mut Writer {
         &mut self.writer
     }
@@ -95,7 +102,7 @@ impl Commit<'_> {
             self.writer.slots() - 1
         });
         self.writer.entries += 1;
-        let after = self.link(slot, hash, entry);
+        let after = self.link(slot, hash, entry, None);
         let namespace = self.namespace;
         namespace.ids.insert(&mut self.writer.ids, hash, slot);
         self.note(None, Some(after), Cause::Registered);
@@ -104,8 +111,14 @@ impl Commit<'_> {
 
     /// Puts another entry in the place of one that stands.
     pub(crate) fn update(&mut self, old: &Arc<Version>, entry: Entry, cause: Cause) {
-        let after = self.link(old.slot, old.hash(), entry);
+        let after = self.link(old.slot, old.hash(), entry, None);
         self.note(Some(old), Some(after), cause);
+    }
+
+    /// As [`Commit::update`], with an entry that carries the very terms of the old one: no index is touched.
+    pub(crate) fn renew(&mut self, old: &Arc<Version>, entry: Entry) {
+        let after = self.link(old.slot, old.hash(), entry, Some(old.terms.clone()));
+        self.note(Some(old), Some(after), Cause::Updated);
     }
 
     /// Frees a name.
@@ -124,7 +137,13 @@ impl Commit<'_> {
         }
     }
 
-    fn link(&mut self, slot: u32, hash: u64, entry: Entry) -> Arc<Version> {
+    fn link(
+        &mut self,
+        slot: u32,
+        hash: u64,
+        entry: Entry,
+        same: Option<TermNumbers>,
+    ) -> Arc<Version> {
         let (namespace, begin) = (self.namespace, self.revision);
         if fault::planted("registry_published_early") {
             namespace.clock.store(begin, Ordering::Release);
@@ -132,7 +151,7 @@ impl Commit<'_> {
         namespace.mark(slot, |block| &block.dirty, true);
         namespace.mark(slot, |block| &block.taken, true);
         let older = self.writer.newest(slot).cloned();
-        let terms = self.enter_terms(&entry, slot, older.as_deref());
+        let terms = same.unwrap_or_else(|| self.enter_terms(&entry, slot, older.as_deref()));
         self.writer.bytes += entry.bytes();
         if let Some(older) = older.as_ref().filter(|older| older.stands()) {
             self.end(older);
@@ -190,7 +209,8 @@ impl Commit<'_> {
     /// Makes the changes visible, all at once; then reclaims what it can.
     pub(crate) fn publish(mut self) -> Published {
         if !self.changed {
-            return Published { revision: Revision::new(self.revision - 1), wakers: Vec::new() };
+            let revision = Revision::new(self.revision - 1);
+            return Published { revision, wakers: Vec::new(), warning: None };
         }
         let namespace = self.namespace;
         namespace.clock.store(self.revision, Ordering::Release);
@@ -200,11 +220,14 @@ impl Commit<'_> {
             namespace.ring.push(self.changes.drain(..), &namespace.bounds)
         };
         let leftovers = std::mem::take(&mut self.leftovers);
+        let warning = namespace.note_pressure(&self.writer);
         let unlinked = namespace.reclaim(&mut self.writer, leftovers, self.revision);
         let Self { writer, revision, .. } = self;
+        let (writer, end) = writer.split();
         drop(writer);
         drop(unlinked);
         namespace.reclaim_abandoned();
-        Published { revision: Revision::new(revision), wakers }
+        drop(end);
+        Published { revision: Revision::new(revision), wakers, warning }
     }
 }

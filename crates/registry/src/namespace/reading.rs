@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use foundation_env::fault;
-use foundation_env::sync::MutexGuard;
 use foundation_env::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
@@ -11,7 +10,7 @@ use super::members::{BLOCK, Numbers, View, WORDS, Words, ones};
 use super::pins::{Pin, READERS_MAX};
 use super::term::Term;
 use super::version::{self, Version};
-use super::{Key, Namespace, Writer};
+use super::{Key, Namespace, Turn};
 use crate::indexed::{Attribute, Index};
 
 /// How often a question is asked again when the writer did not wait for its answer, or there was no place
@@ -22,7 +21,7 @@ const ATTEMPTS: usize = 3;
 enum Hold<'a> {
     Pin(Pin<'a>),
     /// The writer waits for this one; for the registry's own questions, and only when pins have failed.
-    Turn(MutexGuard<'a, Writer>),
+    Turn(Turn<'a>),
 }
 
 /// A namespace as of one revision, for as long as this lives: short, and never over an await.
@@ -64,30 +63,13 @@ impl Namespace {
                 return result;
             }
         }
-        f(&self.read_in_turn(self.writer.lock()))
-    }
-
-    /// As [`Namespace::answer`], with the number of the first change after the revision that is read.
-    pub(crate) fn answer_and_watch<R>(&self, f: impl Fn(&Reading<'_>) -> R) -> (u64, R) {
-        for _ in 0..ATTEMPTS {
-            let writer = self.writer.lock();
-            let (next, reading) = (self.ring.next(), self.read());
-            drop(writer);
-            let Some(reading) = reading else { break };
-            let result = f(&reading);
-            if reading.is_whole() {
-                return (next, result);
-            }
-        }
-        let writer = self.writer.lock();
-        let next = self.ring.next();
-        (next, f(&self.read_in_turn(writer)))
+        f(&self.read_in_turn(self.turn()))
     }
 
     /// Reads the newest revision and holds up the writers, so that nothing is taken back meanwhile.
-    fn read_in_turn<'a>(&'a self, writer: MutexGuard<'a, Writer>) -> Reading<'a> {
+    fn read_in_turn<'a>(&'a self, turn: Turn<'a>) -> Reading<'a> {
         let revision = self.clock.load(Ordering::Relaxed);
-        Reading { namespace: self, revision, hold: Some(Hold::Turn(writer)) }
+        Reading { namespace: self, revision, hold: Some(Hold::Turn(turn)) }
     }
 }
 
@@ -194,11 +176,15 @@ impl Drop for Reading<'_> {
         match self.hold.take() {
             Some(Hold::Pin(pin)) => {
                 drop(pin);
-                self.namespace.reclaim_after_reading();
+                if self.namespace.reclaim_after_reading() {
+                    self.namespace.serve();
+                }
             }
-            Some(Hold::Turn(writer)) => {
+            Some(Hold::Turn(turn)) => {
+                let (writer, end) = turn.split();
                 drop(writer);
                 self.namespace.reclaim_abandoned();
+                drop(end);
             }
             None => {}
         }

@@ -77,16 +77,17 @@ impl Namespace {
     }
 
     /// For who has just let the writer's turn go: takes back what waits for a reader that went meanwhile and met a
-    /// writer at work.
+    /// writer at work. Serving is left to the caller, who has yet to do it.
     pub(super) fn reclaim_abandoned(&self) {
         if self.waiting.load(Ordering::Acquire) && self.pins.oldest() == u64::MAX {
-            self.reclaim_after_reading();
+            let _had_the_turn: bool = self.reclaim_after_reading();
         }
     }
 
     /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who looks for that
-    /// when it is done.
-    pub(super) fn reclaim_after_reading(&self) {
+    /// when it is done. Tells whether it had the writer's turn; then whoever is queued for it is to be served.
+    #[must_use = "whoever had the turn serves"]
+    pub(super) fn reclaim_after_reading(&self) -> bool {
         // SeqCst: between going and this look, as between a publication and a look at the readers.
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::Acquire)
@@ -95,7 +96,9 @@ impl Namespace {
             let unlinked = self.reclaim_waiting(&mut writer);
             drop(writer);
             drop(unlinked);
+            return true;
         }
+        false
     }
 
     /// The oldest revision that somebody reads or may come to read.

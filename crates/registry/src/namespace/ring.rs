@@ -157,7 +157,7 @@ impl Ring {
         Found::Changes(changes, next)
     }
 
-    /// The number of the next change. With the writer's lock.
+    /// The number of the next change.
     pub(crate) fn next(&self) -> u64 {
         self.state.lock().next()
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Health, Lagged, Limits, NewEntry, Registry, WatchChange, WatchError,
+    BatchError, Health, Lagged, Limits, NewEntry, Registry, WatchChange, WatchError, invariants,
 };
 use foundation_types::ExitReason;
 
@@ -98,6 +100,84 @@ fn what_is_kept_for_a_slow_watch_is_bounded_in_bytes_too() {
         watch.resynchronise();
         let revision = set(Health::Unhealthy);
         assert_eq!(watch.changed().await.map(|event| event.revision), Ok(revision));
+    });
+}
+
+/// Guarantee N1
+#[test]
+fn a_heartbeat_moves_the_health_check_and_is_told() {
+    in_world(Limits::default(), |world| async move {
+        let (env, name) = (world.system.env().clone(), name("agents", "a"));
+        let (registry, pid) = (&world.registry, world.worker().pid());
+        registry.register(pid, name.clone(), can(&["x"])).expect("free");
+        let (_, mut watch) = registry.watch("agents", |_| true).expect("it is watched");
+        let rows = registry.counts().index_rows;
+        for beat in 1..4 {
+            env.sleep_until(env.now().saturating_add(Duration::from_millis(7))).await;
+            let revision = registry.set_health(&name, pid, Health::Healthy).expect("its own");
+            let found = registry.lookup(&name).expect("it is registered");
+            assert_eq!((found.revision(), found.updated_at), (revision, env.now()), "{beat}");
+            assert_eq!(found.metadata.last_health_check(), Some(env.now()));
+            let event = watch.changed().await.expect("no lag");
+            let WatchChange::Updated { before, after } = event.change else {
+                unreachable!("{event:?}");
+            };
+            assert_eq!(after, found);
+            assert!(before.metadata.last_health_check() < after.metadata.last_health_check());
+            assert_eq!(before.metadata.health(), after.metadata.health());
+            // A second one at the same instant says nothing new.
+            let newest = registry.revision("agents");
+            assert_eq!(registry.set_health(&name, pid, Health::Healthy), Ok(newest));
+            assert_eq!(registry.counts().index_rows, rows);
+            assert_eq!(registry.count_by_capability("agents", "x"), 1);
+        }
+        registry.set_health(&name, pid, Health::Degraded).expect("its own");
+        assert_eq!(invariants::check(registry), []);
+        registry.unregister(&name, pid).expect("its own");
+        assert_eq!(registry.counts().index_rows, 0);
+    });
+}
+
+/// A watch takes no turn when it resynchronises: a change may be published and not yet in the ring.
+///
+/// Guarantee N1
+#[test]
+fn a_watch_that_resynchronises_while_others_write_sees_each_change_once() {
+    const CHANGES: u32 = 3_000;
+    in_world(Limits::default(), |world| async move {
+        let pid = world.worker().pid();
+        let name = name("agents", "a");
+        world.registry.register(pid, name.clone(), can(&[])).expect("free");
+        let (_, mut watch) = world.registry.watch("agents", |_| true).expect("room");
+        let (registry, changed) = (world.registry.clone(), name.clone());
+        let writer = thread::spawn(move || {
+            for change in 0..CHANGES {
+                let health = if change % 2 == 0 { Health::Degraded } else { Health::Healthy };
+                registry.set_health(&changed, pid, health).expect("its own");
+            }
+        });
+        let mut last = world.registry.lookup(&name).expect("it is registered").revision();
+        while !writer.is_finished() {
+            let snapshot = watch.resynchronise();
+            let mut stands = snapshot.registrations.first().expect("it stands").clone();
+            assert!(last <= stands.revision());
+            for _ in 0..3 {
+                let Poll::Ready(event) =
+                    watch.poll_changed(&mut Context::from_waker(Waker::noop()))
+                else {
+                    break;
+                };
+                let event = event.expect("no lag");
+                assert!(snapshot.revision < event.revision, "it was in the snapshot");
+                let WatchChange::Updated { before, after } = event.change else {
+                    unreachable!("{event:?}");
+                };
+                assert_eq!(before, stands, "nothing falls between the snapshot and the watch");
+                stands = after;
+            }
+            last = stands.revision();
+        }
+        writer.join().expect("the writer ends");
     });
 }
 

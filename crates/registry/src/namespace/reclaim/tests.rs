@@ -14,6 +14,8 @@ const WAITING_MAX: usize = 1 << 16;
 
 pub(in crate::namespace) fn with_one_entry(waiting_bytes_max: usize) -> Namespace {
     let bounds = Bounds {
+        entries_max: 16,
+        bytes_max: 1 << 16,
         waiting_versions_max: WAITING_MAX,
         waiting_bytes_max,
         changes_max: 16,
@@ -45,7 +47,7 @@ pub(in crate::namespace) fn change(namespace: &Namespace, times: usize) {
 
 pub(in crate::namespace) fn is_whole(namespace: &Namespace) -> bool {
     let mut violations = Vec::new();
-    namespace.audit(&namespace.lock(), &mut violations);
+    namespace.audit(&namespace.turn(), &mut violations);
     violations.is_empty()
 }
 
@@ -63,7 +65,7 @@ fn what_waited_for_a_slow_reader_is_taken_back_when_it_goes() {
     assert!(is_whole(&namespace));
     drop((reading, found));
     let left = {
-        let writer = namespace.lock();
+        let writer = namespace.turn();
         writer.ended.len() + writer.settling.len()
     };
     assert_eq!(left, 0);
@@ -78,7 +80,7 @@ fn a_reader_that_is_waited_for_too_long_is_told_so() {
     assert!(reading.is_whole());
     change(&namespace, 1);
     assert!(!reading.is_whole());
-    assert!(namespace.lock().ended.len() <= 1, "nobody is waited for any more");
+    assert!(namespace.turn().ended.len() <= 1, "nobody is waited for any more");
     drop(reading);
     assert!(is_whole(&namespace));
 }
@@ -94,6 +96,6 @@ fn bytes_that_wait_are_bounded_too() {
     change(&namespace, 1);
     assert!(!reading.is_whole());
     assert!(!newer.is_whole(), "what it reads has ended too");
-    assert_eq!(namespace.lock().expired, 2);
+    assert_eq!(namespace.turn().expired, 2);
     assert!(is_whole(&namespace));
 }
