@@ -1,6 +1,7 @@
 //! The commands, their arguments and their help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -32,6 +33,8 @@ Examples:
       prints one JSON object with report (the same on every run) and run (times, restarts)
   foundation run examples/digest/system.toml --chaos 0.2 --seed 7
       lets the agent at work die in one of five attempts; the report is the same
+  foundation run examples/digest/system.toml --query 'health!=healthy' --query-every 2
+      also lists the agents that are not well, every two seconds and at the end
 
 Exit codes:
   0    done
@@ -126,13 +129,21 @@ pub struct RunArgs {
     /// Prints no progress.
     #[arg(long, short)]
     pub quiet: bool,
-    /// Also lists the agents that match a query when the work is done, before they are stopped.
+    /// Also lists the agents that match a query when the work is done, before they are stopped; see --query-every
+    /// for before.
     ///
     /// Conditions stand side by side, such as `capability:text.stats health:healthy`; there are `!=`, `<`, `in (a,
     /// b)`, OR, NOT and parentheses, and `order:id` or `limit:5` beside them. The fields are id, type, health,
     /// capability, node, `registered_at`, `updated_at`, resources and custom attributes. An empty text lists all.
     #[arg(long, value_name = "QUERY", value_parser = query)]
     pub query: Option<String>,
+    /// Answers the query also while the work goes on, each time so many seconds have passed.
+    ///
+    /// Answers go to standard error, so that standard output is the report alone: on a terminal each stands as a
+    /// table above the progress, elsewhere among its lines. With --json each is one line, an object with
+    /// `elapsed_ms` and `found`. --quiet leaves out the progress and not the answers. From 0.1 to 86,400 seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = interval, requires = "query")]
+    pub query_every: Option<Duration>,
 }
 
 /// Arguments of `check`.
@@ -183,7 +194,6 @@ impl From<ChosenShell> for Shell {
     }
 }
 
-/// What the plan of deaths takes.
 /// Checks a query. It is kept as a text, which is what it was asked as.
 fn query(text: &str) -> Result<String, String> {
     match text.parse::<Query>() {
@@ -192,6 +202,15 @@ fn query(text: &str) -> Result<String, String> {
     }
 }
 
+/// The time between two answers: not so short that they are all one sees.
+fn interval(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("write seconds from 0.1 to 86400, such as 2".to_owned()),
+    }
+}
+
+/// What the plan of deaths takes.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),

@@ -12,6 +12,7 @@ mod completions;
 mod run;
 mod signals;
 
+mod answers;
 mod failure;
 mod found;
 mod progress;

@@ -13,6 +13,7 @@ use foundation_types::{Code, Error, Instant};
 use foundation_workflow::{Chaos, RunEnd, RunOutcome, RunStatus};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::answers::Answers;
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -163,6 +164,8 @@ struct Driver<'a> {
     stop: Option<Exit>,
     json: bool,
     query: Option<Query>,
+    /// Answers while the run goes on.
+    answers: Option<Answers>,
     started: Instant,
     view: ProgressView,
     /// How far the run was when it was last seen; `None` before it has begun.
@@ -191,7 +194,8 @@ impl<'a> Driver<'a> {
         let json = args.json;
         // Checked with the arguments.
         let query = args.query.as_ref().and_then(|text| text.parse().ok());
-        Self { system, signals, stop: None, json, query, started, view, seen: None, err }
+        let answers = args.query_every.map(|every| Answers::new(every, json, started));
+        Self { system, signals, stop: None, json, query, answers, started, view, seen: None, err }
     }
 
     async fn drive(mut self, spec: SystemSpec, options: &RunOptions) -> io::Result<End> {
@@ -268,18 +272,23 @@ impl<'a> Driver<'a> {
         node: &Node,
     ) -> io::Result<Result<Result<RunOutcome, NodeError>, AtOnce>> {
         let mut outcome = pin!(node.outcome());
-        let mut pause = Duration::ZERO;
+        let env = self.system.env();
+        let mut look_at = env.now();
         loop {
             // The outcome first: a run that is done is not interrupted any more.
             let event = {
-                let look = pin!(look(self.system.env(), node, pause, self.stop.is_some()));
+                let look = pin!(look(env, node, look_at, self.stop.is_some()));
+                let due = self.answers.as_ref().map_or(Instant::from_nanos(u64::MAX), Answers::due);
+                let answer = pin!(env.sleep_until(due));
+                let look = select_biased(answer, look);
                 let signal = pin!(self.signals.next());
                 select_biased(outcome.as_mut(), select_biased(signal, look)).await
             };
             match event {
                 Either::First(outcome) => return Ok(Ok(outcome)),
-                Either::Second(Either::Second(status)) => {
-                    pause = LOOK_INTERVAL;
+                Either::Second(Either::Second(Either::First(()))) => self.answer(node)?,
+                Either::Second(Either::Second(Either::Second(status))) => {
+                    look_at = env.now().saturating_add(LOOK_INTERVAL);
                     self.show(status)?;
                 }
                 Either::Second(Either::First(exit)) => {
@@ -288,7 +297,7 @@ impl<'a> Driver<'a> {
                     }
                     self.stopping(exit)?;
                     // The next look tells the keeper.
-                    pause = Duration::ZERO;
+                    look_at = env.now();
                 }
             }
         }
@@ -302,6 +311,16 @@ impl<'a> Driver<'a> {
         let Some(sample) = self.sample() else { return Ok(()) };
         let text = self.view.update(self.system.env().now(), sample);
         self.say(text)
+    }
+
+    /// Answers the query above the progress, which is shown again at the next look.
+    fn answer(&mut self, node: &Node) -> io::Result<()> {
+        let (Some(answers), Some(query)) = (&mut self.answers, &self.query) else { return Ok(()) };
+        let found = Found::new(query, &node.query(query));
+        let text = answers.text(self.system.env().now(), &found);
+        let room = self.view.pause();
+        self.say(room)?;
+        self.say(Some(text))
     }
 
     /// Notes the first signal and says so.
@@ -376,11 +395,11 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Asks, after a pause, how far the run is. An order to stop may have been lost with a keeper that died, so it is
+/// Asks, at an instant, how far the run is. An order to stop may have been lost with a keeper that died, so it is
 /// given again at each look: the keeper counts only the first.
-async fn look(env: &Env, node: &Node, pause: Duration, stops: bool) -> Option<NodeStatus> {
-    if !pause.is_zero() {
-        env.sleep_until(env.now().saturating_add(pause)).await;
+async fn look(env: &Env, node: &Node, at: Instant, stops: bool) -> Option<NodeStatus> {
+    if at > env.now() {
+        env.sleep_until(at).await;
     }
     if stops {
         // One that reached nobody is made up for by the next.

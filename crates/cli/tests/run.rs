@@ -11,7 +11,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::world::{closed, command, folder, laborious, root, signal, text};
+use crate::world::{closed, command, folder, laborious, laborious_files, root, signal, text};
 
 mod world;
 
@@ -74,6 +74,41 @@ fn a_query_lists_the_agents_that_match_and_a_bad_one_starts_nothing() {
     let output = run(folder.path(), &["--query", "health:"]);
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(2)));
     assert!(text(&output.stderr).contains("not a query"), "{}", text(&output.stderr));
+}
+
+/// Runs the example on a folder that takes long enough, with an answer ten times a second.
+fn run_with_answers(more: &[&str]) -> Output {
+    let folder = laborious_files(4);
+    let query = ["--workers", "2", "--query", "capability:text.stats", "--query-every", "0.1"];
+    run(folder.path(), &[query.as_slice(), more].concat())
+}
+
+#[test]
+fn a_query_is_answered_while_the_work_goes_on() {
+    let output = run_with_answers(&["--quiet"]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let first = err.lines().next().unwrap();
+    assert!(first.starts_with("after 0.") && first.ends_with(" agents for capability:text.stats"));
+    assert!(err.contains("  agent      pid"), "{err}");
+    assert!(err.contains("  readers-1  ") && err.contains("  readers-2  "), "{err}");
+    assert!(!err.contains("progress: ") && !err.contains('\u{1b}'), "{err}");
+    assert!(
+        !out.contains("after 0.") && out.contains("2 agents for capability:text.stats"),
+        "{out}"
+    );
+}
+
+#[test]
+fn answers_for_programs_are_lines_of_json_beside_the_one_object() {
+    let output = run_with_answers(&["--json"]);
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let lines: Vec<Value> = err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.is_sorted_by_key(|line| line["elapsed_ms"].as_u64().unwrap()), "{err}");
+    assert_eq!(lines[0]["found"]["query"], "capability:text.stats");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["found"]["agents"].as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::world::{closed, command, folder, laborious, root, signal, text};
+use crate::world::{closed, command, folder, laborious, laborious_files, root, signal, text};
 
 mod world;
 
@@ -20,10 +20,10 @@ const CLEAR: &str = "\r\u{1b}[2K";
 
 /// Runs the example on a folder in a terminal of its own, which `script` of util-linux opens; what is written to
 /// its standard input is typed there.
-fn on_terminal(term: &str, input: &TempDir) -> Child {
+fn on_terminal(term: &str, input: &TempDir, args: &str) -> Child {
     let program = env!("CARGO_BIN_EXE_foundation");
     let input = input.path().to_str().unwrap();
-    let line = format!("'{program}' run {EXAMPLE} --input '{input}'");
+    let line = format!("'{program}' run {EXAMPLE} --input '{input}' {args}");
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
     script.current_dir(root()).env("TERM", term).env("SHELL", "/bin/sh");
@@ -43,7 +43,7 @@ fn read_until(end: &str, from: &mut impl Read) -> String {
 
 #[test]
 fn on_a_terminal_the_report_stands_alone_after_the_live_line() {
-    let output = on_terminal("xterm", &folder()).wait_with_output().unwrap();
+    let output = on_terminal("xterm", &folder(), "").wait_with_output().unwrap();
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown:?}");
     // A run this short may be over before its line is shown; what was shown is gone.
@@ -54,7 +54,7 @@ fn on_a_terminal_the_report_stands_alone_after_the_live_line() {
 
 #[test]
 fn a_terminal_that_cannot_erase_gets_plain_lines() {
-    let output = on_terminal("dumb", &folder()).wait_with_output().unwrap();
+    let output = on_terminal("dumb", &folder(), "").wait_with_output().unwrap();
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown:?}");
     assert!(shown.contains("progress: 7/7 done"), "{shown:?}");
@@ -64,7 +64,7 @@ fn a_terminal_that_cannot_erase_gets_plain_lines() {
 #[test]
 fn control_c_at_a_terminal_stops_in_order_below_the_live_line() {
     let folder = laborious();
-    let mut terminal = on_terminal("xterm", &folder);
+    let mut terminal = on_terminal("xterm", &folder, "");
     let mut screen = BufReader::new(terminal.stdout.take().unwrap());
     let before = read_until(" restarts, ", &mut screen);
     assert!(before.contains(CLEAR), "{before:?}");
@@ -75,6 +75,19 @@ fn control_c_at_a_terminal_stops_in_order_below_the_live_line() {
     assert!(shown.contains(&format!("{CLEAR}stopping in order; once more")), "{shown:?}");
     let (_, end) = shown.rsplit_once("interrupted: ").unwrap();
     assert!(!end.contains('\u{1b}') && end.contains("merge"), "{shown:?}");
+}
+
+#[test]
+fn an_answer_takes_the_place_of_the_live_line_which_comes_again_below() {
+    let args = "--query capability:text.stats --query-every 0.3";
+    let output = on_terminal("xterm", &laborious_files(4), args).wait_with_output().unwrap();
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown:?}");
+    let (before, after) = shown.split_once("after 0.").expect("it was answered");
+    assert!(before.ends_with(CLEAR), "{shown:?}");
+    let (table, rest) = after.split_once("\r\n\r\n").unwrap();
+    assert!(table.contains("  readers-1  ") && !table.contains('\u{1b}'), "{shown:?}");
+    assert!(rest.starts_with(CLEAR), "{shown:?}");
 }
 
 /// Every command with something to say on standard output, and its exit code.

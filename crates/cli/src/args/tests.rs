@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use foundation_agent::Actions;
@@ -45,6 +46,18 @@ fn a_rate_or_a_number_out_of_range_is_refused() {
     for workers in ["0", "1025", "many"] {
         assert!(run(&["s.toml", "--workers", workers]).is_err(), "{workers}");
     }
+}
+
+#[test]
+fn an_interval_needs_a_query_and_is_in_its_range() {
+    let every = |seconds: &str| run(&["s.toml", "--query", "", "--query-every", seconds]);
+    assert_eq!(every("0.5").unwrap().query_every, Some(Duration::from_millis(500)));
+    for seconds in ["0", "-1", "0.09", "86401", "NaN", "often"] {
+        let error = every(seconds).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{seconds}");
+    }
+    let error = run(&["s.toml", "--query-every", "1"]).unwrap_err();
+    assert!(error.to_string().contains("--query <QUERY>"), "{error}");
 }
 
 #[test]

@@ -44,10 +44,15 @@ pub(crate) fn folder() -> TempDir {
 /// Files that each keep an agent busy for long, in an action that nothing can interrupt: one large text under
 /// many names.
 pub(crate) fn laborious() -> TempDir {
+    laborious_files(64)
+}
+
+/// As many of them.
+pub(crate) fn laborious_files(count: usize) -> TempDir {
     let folder = TempDir::new().unwrap();
     let first = folder.path().join("0.txt");
     fs::write(&first, "some words and more \n".repeat(700_000)).unwrap();
-    for number in 1..64 {
+    for number in 1..count {
         fs::hard_link(&first, folder.path().join(format!("{number}.txt"))).unwrap();
     }
     folder
