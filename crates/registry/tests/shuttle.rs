@@ -5,12 +5,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_env::sync::thread;
-use foundation_registry::{RegisterError, invariants};
+use foundation_registry::{Health, RegisterError, WatchChange, invariants};
 use foundation_types::Pid;
 use shuttle::future::block_on;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -227,5 +228,38 @@ fn registering_without_waiting_against_a_death_leaves_nothing_behind() {
         }
         assert_eq!(invariants::check(&world.registry), []);
         assert_eq!(world.registry.counts().entries, 0);
+    });
+}
+
+/// A watch takes no turn when it resynchronises: a change may be published and not yet in the ring.
+///
+/// Guarantee N1
+#[test]
+fn a_watch_that_resynchronises_while_others_write_sees_each_change_once() {
+    sample(|| {
+        let (_simulation, world, [pid, _]) = two_workers();
+        let name = name("agents", "a");
+        world.registry.register(pid, name.clone(), metadata()).expect("free");
+        let (_, mut watch) = world.registry.watch("agents", |_| true).expect("room");
+        let (registry, changed) = (world.registry.clone(), name.clone());
+        let writing = thread::spawn(move || {
+            for health in [Health::Degraded, Health::Healthy] {
+                registry.set_health(&changed, pid, health).expect("its own");
+            }
+        });
+        let snapshot = watch.resynchronise();
+        let mut stands = snapshot.registrations.first().expect("it stands").clone();
+        writing.join().expect("writing is not disturbed");
+        let mut cx = task::Context::from_waker(Waker::noop());
+        while let Poll::Ready(event) = watch.poll_changed(&mut cx) {
+            let event = event.expect("no lag");
+            assert!(snapshot.revision < event.revision, "it was in the snapshot");
+            let WatchChange::Updated { before, after } = event.change else {
+                unreachable!("{event:?}");
+            };
+            assert_eq!(before, stands, "nothing falls between the snapshot and the watch");
+            stands = after;
+        }
+        assert_eq!(world.registry.lookup(&name), Some(stands), "nothing is missing at the end");
     });
 }
