@@ -16,7 +16,7 @@ use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Ve
 use crate::namespaces::NoNamespace;
 use crate::owner::Owned;
 use crate::patience::Patience;
-use crate::registry::Registry;
+use crate::registry::{Held, Registry};
 use crate::revision::Revision;
 use crate::watch::{Snapshot, Watch};
 
@@ -302,8 +302,18 @@ impl Registry {
         interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
     ) -> Result<Watch, WatchError> {
         let label = checked(LabelKind::Namespace, namespace).map_err(WatchError::Label)?;
+        self.watch_in(Held::Names, label, interest)
+    }
+
+    /// As [`Registry::watch_changes`], of names or of memberships.
+    pub(crate) fn watch_in(
+        &self,
+        held: Held,
+        label: Arc<str>,
+        interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
+    ) -> Result<Watch, WatchError> {
         let patience = &mut self.patience();
-        let found = self.shared().namespaces().get_or_new(&label, patience);
+        let found = self.shared().holdings(held).namespaces.get_or_new(&label, patience);
         let found = found.map_err(|none| match none {
             NoNamespace::TooMany(limit) => WatchError::TooManyNamespaces { limit },
             NoNamespace::Busy(busy) => busy.into(),

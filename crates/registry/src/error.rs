@@ -6,6 +6,7 @@ use std::time::Duration;
 use foundation_process::{CallError, SendError};
 use foundation_types::{Code, Error, Pid};
 
+use crate::group::Group;
 use crate::label::LabelError;
 use crate::metadata::MetadataError;
 use crate::name::Name;
@@ -409,6 +410,12 @@ pub enum AwaitError {
         /// The name.
         name: Name,
     },
+    /// The deadline passed first, and the group had no member.
+    #[error("the deadline passed while a member of {group} was awaited")]
+    NoMember {
+        /// The group.
+        group: Group,
+    },
     /// The owner handles messages of another type.
     #[error("{name} is registered for {owner}, which handles other messages")]
     OtherMessages {
@@ -438,7 +445,7 @@ impl AwaitError {
     /// Returns the entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
         match self {
-            Self::Timeout { .. } | Self::NotReached { .. } => Code::Timeout,
+            Self::Timeout { .. } | Self::NoMember { .. } | Self::NotReached { .. } => Code::Timeout,
             Self::OtherMessages { .. } => Code::ConstraintViolation,
             Self::Watch(source) => source.code(),
         }

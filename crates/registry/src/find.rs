@@ -13,7 +13,7 @@ use crate::page::{Cursor, Page};
 use crate::pick::Strategy;
 use crate::plan::{Plan, plan};
 use crate::query::Query;
-use crate::registry::Registry;
+use crate::registry::{Held, Registry};
 use crate::revision::Revision;
 
 impl Registry {
@@ -183,8 +183,18 @@ impl Registry {
     }
 
     /// Answers a question as of one revision of a namespace; none was ever registered in, the default.
-    fn answer<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
-        let found = self.shared().namespaces().get(namespace);
+    pub(crate) fn answer<R: Default>(&self, namespace: &str, f: impl Fn(&Reading<'_>) -> R) -> R {
+        self.answer_in(Held::Names, namespace, f)
+    }
+
+    /// As [`Registry::answer`], of names or of memberships.
+    pub(crate) fn answer_in<R: Default>(
+        &self,
+        held: Held,
+        namespace: &str,
+        f: impl Fn(&Reading<'_>) -> R,
+    ) -> R {
+        let found = self.shared().holdings(held).namespaces.get(namespace);
         found.map(|found| found.answer(f)).unwrap_or_default()
     }
 }

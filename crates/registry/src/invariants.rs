@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use foundation_types::Pid;
 
+use crate::group::is_membership;
 use crate::name::Name;
-use crate::registry::{Registry, names_of};
+use crate::registry::{Held, Holdings, Registry, names_of};
 
 /// Something that must never be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -98,6 +99,14 @@ pub enum Violation {
         /// The owner of the row.
         pid: Pid,
     },
+    /// A membership stands under the name of another one, so it could be there twice.
+    #[error("the membership {name} of {pid} is that of another process or group")]
+    NotItsMembership {
+        /// What it stands under.
+        name: Name,
+        /// The member.
+        pid: Pid,
+    },
 }
 
 /// Returns everything that is wrong with a registry, in a fixed order; nothing, if it is whole.
@@ -106,24 +115,38 @@ pub enum Violation {
 /// however long that takes, and holds up all who want to write, until it has looked at everything: those whose
 /// patience ends sooner ([`Registry::within`]) are answered `Busy`.
 pub fn check(registry: &Registry) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    // One after the other: nothing that must hold is about both.
+    for held in [Held::Names, Held::Memberships] {
+        check_holdings(registry, held, &mut violations);
+    }
+    // Tables are in no order, and a run must replay.
+    violations.sort_unstable();
+    violations
+}
+
+fn check_holdings(registry: &Registry, held: Held, violations: &mut Vec<Violation>) {
     let shared = registry.shared();
-    // Lock order: the list of namespaces, writers in the order of their labels, then the owners. Nobody else holds two writers or
-    // two parts of the owners.
-    let no_new_ones = shared.namespaces().hold();
-    let turns = shared.namespaces().all().into_iter().map(|namespace| {
+    let Holdings { namespaces, owners, .. } = shared.holdings(held);
+    // Lock order: the list of namespaces, writers in the order of their labels, then the owners. Nobody else
+    // holds two writers or two parts of the owners.
+    let no_new_ones = namespaces.hold();
+    let turns = namespaces.all().into_iter().map(|namespace| {
         let (writer, end) = namespace.turn().split();
         ((namespace, writer), end)
     });
     let (writers, ends): (Vec<_>, Vec<_>) = turns.unzip();
-    let owners = shared.owners().lock();
-    let mut violations = Vec::new();
+    let owners = owners.lock();
     let mut owned = BTreeSet::new();
     for (namespace, writer) in &writers {
-        namespace.audit(writer, &mut violations);
+        namespace.audit(writer, violations);
         for version in namespace.standing(writer) {
             let (name, pid) = (version.entry.name.clone(), version.entry.pid);
             if !shared.system().is_alive(pid) {
                 violations.push(Violation::DeadOwner { name: name.clone(), pid });
+            }
+            if matches!(held, Held::Memberships) && !is_membership(&version.entry) {
+                violations.push(Violation::NotItsMembership { name: name.clone(), pid });
             }
             owned.insert((pid, name));
         }
@@ -140,7 +163,4 @@ pub fn check(registry: &Registry) -> Vec<Violation> {
     drop((owners, writers, no_new_ones));
     // Serves those who were queued meanwhile: their wakers are strangers' code.
     drop(ends);
-    // Tables are in no order, and a run must replay.
-    violations.sort_unstable();
-    violations
 }

@@ -13,6 +13,8 @@ pub enum LabelKind {
     LocalId,
     /// A capability; at most 64 bytes.
     Capability,
+    /// The name of a group within its namespace; at most 64 bytes.
+    Group,
     /// A node that a process prefers; at most 64 bytes.
     NodeAffinity,
     /// The name of a resource, a coordination variable or an attribute; at most 64 bytes, and without
@@ -25,7 +27,11 @@ impl LabelKind {
     /// a path or a key of the application.
     pub const fn bytes_max(self) -> usize {
         match self {
-            Self::Namespace | Self::Capability | Self::NodeAffinity | Self::Attribute => 64,
+            Self::Namespace
+            | Self::Capability
+            | Self::Group
+            | Self::NodeAffinity
+            | Self::Attribute => 64,
             Self::LocalId => 255,
         }
     }
@@ -37,6 +43,7 @@ impl fmt::Display for LabelKind {
             Self::Namespace => "namespace",
             Self::LocalId => "local id",
             Self::Capability => "capability",
+            Self::Group => "group",
             Self::NodeAffinity => "node affinity",
             Self::Attribute => "field name",
         })

@@ -2,7 +2,8 @@
 //!
 //! A process is registered under a [`Name`] (a namespace and an id within it) with [`Metadata`]: its
 //! capabilities, kind, health, resources and attributes. Others look it up by name, ask a [`Query`], watch a
-//! namespace, or let the registry [`pick`](Registry::pick) one.
+//! namespace, or let the registry [`pick`](Registry::pick) one. Processes that belong together
+//! [`join`](Registry::join) a [`Group`].
 //!
 //! # What it promises
 //!
@@ -17,8 +18,8 @@
 //! * No change waits for others longer than its caller allows ([`Registry::within`]), or it is refused with `Busy`
 //!   and is not made; only a death waits as long as it takes to free its names.
 //! * Nothing crosses a namespace.
-//! * Names per process, entries per namespace and namespaces are bounded; past a bound registering is
-//!   refused with an error, and everything else goes on.
+//! * Names and groups per process, entries and members per namespace, and namespaces are bounded; past a bound
+//!   registering or joining is refused with an error, and everything else goes on.
 //!
 //! # What it does not promise
 //!
@@ -69,6 +70,7 @@ mod amend;
 mod change;
 mod entry;
 mod field;
+mod group;
 mod label;
 mod metadata;
 mod name;
@@ -113,6 +115,10 @@ pub use error::{
     UpdateError, WatchError,
 };
 pub use field::{Field, Fields};
+pub use group::{
+    Group, GroupChange, GroupEvent, GroupSnapshot, GroupWatch, JoinError, LeaveError,
+    MemberDelivery, MemberOutcome,
+};
 pub use label::{LabelError, LabelFault, LabelKind};
 pub use metadata::{
     FieldError, FieldFault, Health, Kind, Labels, Metadata, MetadataBuilder, MetadataError, Patch,
@@ -127,7 +133,7 @@ pub use query::{
     Bound, Equality, FieldBuilder, Filter, FilterBuilder, Order, Query, QueryBuilder, QueryError,
     field,
 };
-pub use registry::{Counts, Limits, Registry};
+pub use registry::{Counts, GroupCounts, Limits, Registry};
 pub use revision::Revision;
 pub use scan::ParseError;
 pub use ticket::Ticket;

@@ -59,9 +59,14 @@ impl Name {
     pub fn on(node: NodeId, namespace: &str, local_id: &str) -> Result<Self, LabelError> {
         check(LabelKind::Namespace, namespace)?;
         check(LabelKind::LocalId, local_id)?;
+        Ok(Self::of_checked(node, namespace, local_id))
+    }
+
+    /// Makes a name of parts that are known to be acceptable.
+    pub(crate) fn of_checked(node: NodeId, namespace: &str, local_id: &str) -> Self {
         // At most 64, as the check has found.
         let slash = u8::try_from(namespace.len()).unwrap_or(u8::MAX);
-        Ok(Self { text: Text::new(namespace, local_id), slash, node })
+        Self { text: Text::new(namespace, local_id), slash, node }
     }
 
     /// Returns the namespace.

@@ -6,13 +6,17 @@
 //!   a name.
 //! * [`OwnerRow`], one per process under its own lock: its names and its exit hook. The hook holds it, so
 //!   a death finds the names without searching; everybody else finds it in [`Owners`], by pid.
+//! * [`Holdings`] are both, twice: for names, and for the memberships of groups. A membership is an entry with an
+//!   owner like a name, so all that is said here of names is true of it. The two have no namespace, no row and no
+//!   hook in common.
 //!
 //! # Lock order
 //!
 //! A namespace's writer, a part of the owners, an owner row, then the locks of the process table and of a
 //! process record (inside `add_exit_hook` and `remove_exit_hook`, which call nothing back). Only the audit
-//! holds two writers, and only it and the end of a registry hold two parts, in order. Exit hooks run
-//! without any lock of `process`.
+//! holds two writers, of names or of memberships (for tests, [`Registry::while_held_up`] holds one of names and then one
+//! of memberships), and only it and the end of a registry hold two parts, in order. Exit hooks run without any lock of
+//! `process`.
 //!
 //! # Why there are no ghosts
 //!
@@ -63,10 +67,15 @@ pub struct Limits {
     pub entries_per_namespace_max: usize,
     /// Bytes that the entries of one namespace carry ([`Entry::bytes`](crate::Entry::bytes)); 64 MiB by default.
     pub bytes_per_namespace_max: usize,
-    /// Namespaces; 1,024 by default. They are meant for the parts of a system, not for its data.
+    /// Namespaces of names, and as many of groups; 1,024 by default. They are meant for the parts of a system,
+    /// not for its data.
     pub namespaces_max: usize,
     /// Names of one process; 64 by default, so that a death is short.
     pub names_per_process_max: usize,
+    /// Members of all groups in one namespace, who count once for each group; 131,072 by default.
+    pub memberships_per_namespace_max: usize,
+    /// Groups that one process may be in; 64 by default, so that a death is short.
+    pub groups_per_process_max: usize,
     /// Watches of one namespace; 1,024 by default.
     pub watches_per_namespace_max: usize,
     /// Changes that are kept for those who watch a namespace; 8,192 by default. A watch that is further behind
@@ -96,6 +105,8 @@ impl Default for Limits {
             bytes_per_namespace_max: 64 << 20,
             namespaces_max: 1 << 10,
             names_per_process_max: 64,
+            memberships_per_namespace_max: 1 << 17,
+            groups_per_process_max: 64,
             watches_per_namespace_max: 1 << 10,
             watch_changes_max: 1 << 13,
             watch_bytes_max: 64 << 20,
@@ -108,10 +119,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn bounds(&self) -> Bounds {
+    fn bounds(&self, held: Held) -> Bounds {
+        let (entries_max, bytes_max) = match held {
+            Held::Names => (self.entries_per_namespace_max, self.bytes_per_namespace_max),
+            // None carries more than its name, so their number bounds their bytes too.
+            Held::Memberships => (self.memberships_per_namespace_max, usize::MAX),
+        };
         Bounds {
-            entries_max: self.entries_per_namespace_max,
-            bytes_max: self.bytes_per_namespace_max,
+            entries_max,
+            bytes_max,
             waiting_versions_max: self.waiting_versions_max,
             waiting_bytes_max: self.waiting_bytes_max,
             changes_max: self.watch_changes_max,
@@ -140,6 +156,24 @@ pub struct Counts {
     pub owners: usize,
     /// Readers that were not waited for any longer, since the beginning; see [`Limits::waiting_versions_max`].
     pub expired: u64,
+    /// The same of groups, none of which is in the numbers above.
+    pub groups: GroupCounts,
+}
+
+/// Sizes of the tables of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct GroupCounts {
+    /// Namespaces in which there ever was a group.
+    pub namespaces: usize,
+    /// Members of all groups, who count once for each group.
+    pub memberships: usize,
+    /// Versions and slots that wait for readers before they are taken back.
+    pub waiting: usize,
+    /// Watches that have not been dropped.
+    pub watches: usize,
+    /// Processes that are in a group.
+    pub members: usize,
 }
 
 /// A handle to the registry of a system. Cheap to clone; all clones are the same registry.
@@ -156,8 +190,23 @@ pub(crate) struct Shared {
     system: System,
     limits: Limits,
     indexed: Indexed,
-    namespaces: Namespaces,
-    owners: Owners,
+    names: Holdings,
+    memberships: Holdings,
+}
+
+/// Which holdings are meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Held {
+    Names,
+    Memberships,
+}
+
+/// What processes hold: the entries, and who has which.
+pub(crate) struct Holdings {
+    pub(crate) namespaces: Namespaces,
+    pub(crate) owners: Owners,
+    /// Entries of one process.
+    per_process_max: usize,
 }
 
 impl Registry {
@@ -173,11 +222,20 @@ impl Registry {
 
     pub(crate) fn with_indexes(system: System, limits: Limits, indexed: Indexed) -> Self {
         let seed = Seed::new(system.env().random_u64());
-        let owners = Owners::new(&seed);
-        let (namespaces_max, bounds) = (limits.namespaces_max, limits.bounds());
-        let namespaces = Namespaces::new(seed, namespaces_max, bounds, indexed.clone());
+        let holdings = |held, per_process_max, indexed| {
+            let bounds = limits.bounds(held);
+            Holdings {
+                namespaces: Namespaces::new(seed.clone(), limits.namespaces_max, bounds, indexed),
+                owners: Owners::new(&seed),
+                per_process_max,
+            }
+        };
+        let names = holdings(Held::Names, limits.names_per_process_max, indexed.clone());
+        // A membership has no fields that anybody could ask for.
+        let memberships =
+            holdings(Held::Memberships, limits.groups_per_process_max, Indexed::default());
         let write_wait_max = limits.write_wait_max;
-        let shared = Arc::new(Shared { system, limits, indexed, namespaces, owners });
+        let shared = Arc::new(Shared { system, limits, indexed, names, memberships });
         Self { shared, write_wait_max }
     }
 
@@ -210,9 +268,7 @@ impl Registry {
 
     /// Returns the names of a process in order.
     pub fn names(&self, pid: Pid) -> Vec<Name> {
-        let names = self.shared.owners.row(pid).map_or_else(Vec::new, |row| names_of(&row));
-        // A slot may be another's by now: a name was freed, or handed over.
-        names.into_iter().filter(|(_, owner)| *owner == pid).map(|(name, _)| name).collect()
+        self.shared.names.of(pid)
     }
 
     /// Returns how full a namespace was a moment ago; none if it was never used. Waits for nobody.
@@ -222,13 +278,13 @@ impl Registry {
     /// [`RegisterError::RegistryFull`] or [`RegisterError::TooManyBytes`], until names are given back; everything
     /// else goes on.
     pub fn pressure(&self, namespace: &str) -> Option<Pressure> {
-        Some(self.shared.namespaces.get(namespace)?.pressure())
+        Some(self.shared.names.namespaces.get(namespace)?.pressure())
     }
 
     /// Returns the sizes of all tables. Waits for the turn of each namespace, however long that takes.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for namespace in self.shared.namespaces.all() {
+        for namespace in self.shared.names.namespaces.all() {
             let sizes = namespace.sizes();
             counts.namespaces += 1;
             counts.entries += sizes.entries;
@@ -238,15 +294,28 @@ impl Registry {
             counts.watches += sizes.watches;
             counts.expired += sizes.expired;
         }
-        counts.owners = self.shared.owners.len();
+        counts.owners = self.shared.names.owners.len();
+        let groups = &mut counts.groups;
+        for namespace in self.shared.memberships.namespaces.all() {
+            let sizes = namespace.sizes();
+            groups.namespaces += 1;
+            groups.memberships += sizes.entries;
+            groups.waiting += sizes.waiting;
+            groups.watches += sizes.watches;
+        }
+        groups.members = self.shared.memberships.owners.len();
         counts
     }
 
-    /// Runs `f` while nobody can write in a namespace, as if a turn took that long: for tests, of users too.
+    /// Runs `f` while nobody can write in a namespace, neither names nor groups, as if a turn took that long: for
+    /// tests, of users too.
     #[doc(hidden)]
     pub fn while_held_up<R>(&self, namespace: &str, f: impl FnOnce() -> R) -> R {
-        let found = self.shared.namespaces.get(namespace).cloned();
-        let _turn = found.as_ref().map(|namespace| namespace.turn());
+        let found = |held| self.shared.holdings(held).namespaces.get(namespace);
+        let [names, memberships] = [Held::Names, Held::Memberships].map(found);
+        // The turn of names ends last: what it serves then may be strangers' code, which nobody serves in the other.
+        let _names = names.map(|namespace| namespace.turn());
+        let _memberships = memberships.map(|namespace| namespace.turn());
         f()
     }
 
@@ -270,17 +339,25 @@ impl Shared {
     }
 
     pub(crate) fn namespaces(&self) -> &Namespaces {
-        &self.namespaces
+        &self.names.namespaces
     }
 
-    pub(crate) fn owners(&self) -> &Owners {
-        &self.owners
+    pub(crate) fn holdings(&self, held: Held) -> &Holdings {
+        match held {
+            Held::Names => &self.names,
+            Held::Memberships => &self.memberships,
+        }
     }
 
     /// Wakes whoever watches, whose wakers are strangers' code, and warns, which ends in a stranger's subscriber.
     pub(crate) fn finish(&self, published: Published) -> Revision {
+        self.finish_in(Held::Names, published)
+    }
+
+    /// As [`Shared::finish`], of names or of memberships.
+    pub(crate) fn finish_in(&self, held: Held, published: Published) -> Revision {
         if let Some(warning) = published.warning {
-            self.system.contain(|| warn(&warning));
+            self.system.contain(|| warn(held, &warning));
         }
         for waker in published.wakers {
             self.system.contain(|| waker.wake());
@@ -296,16 +373,21 @@ impl Shared {
         &self.limits
     }
 
+    /// Takes a name out of the row of its owner; see [`Shared::release_from`].
+    pub(crate) fn release(&self, pid: Pid, namespace: &Arc<Namespace>, slot: u32) {
+        self.release_from(Held::Names, pid, namespace, slot);
+    }
+
     /// Takes a slot out of the row of an owner, with its hook if it has no other; the caller has the writer's
     /// turn.
-    pub(crate) fn release(&self, pid: Pid, namespace: &Arc<Namespace>, slot: u32) {
-        self.owners.release(pid, namespace, slot, |hook| {
-            // False when the process is dying and has taken the hook: it will find no name.
+    pub(crate) fn release_from(&self, held: Held, pid: Pid, namespace: &Arc<Namespace>, slot: u32) {
+        self.holdings(held).owners.release(pid, namespace, slot, |hook| {
+            // False when the process is dying and has taken the hook: it will find nothing.
             self.system.remove_exit_hook(pid, hook);
         });
     }
 
-    /// Enters the owner row; the caller has the writer's turn.
+    /// Enters a name in the row of its owner; the caller has the writer's turn.
     pub(crate) fn claim(
         self: &Arc<Self>,
         pid: Pid,
@@ -313,8 +395,7 @@ impl Shared {
         owned: Owned,
     ) -> Result<(), RegisterError> {
         let limit = self.limits.names_per_process_max;
-        let claimed = self.owners.claim(pid, owned, limit, |row| self.add_hook(row));
-        claimed.map_err(|refused| match refused {
+        self.claim_in(Held::Names, pid, owned).map_err(|refused| match refused {
             Refused::TooMany => RegisterError::TooManyNames { pid, limit },
             Refused::Hook(HookError::TooMany { limit, .. }) => {
                 RegisterError::TooManyHooks { pid, limit }
@@ -325,20 +406,35 @@ impl Shared {
         })
     }
 
-    fn add_hook(self: &Arc<Self>, row: Arc<OwnerRow>) -> Result<HookId, HookError> {
+    /// Enters the owner row; the caller has the writer's turn.
+    pub(crate) fn claim_in(
+        self: &Arc<Self>,
+        held: Held,
+        pid: Pid,
+        owned: Owned,
+    ) -> Result<(), Refused<HookError>> {
+        let Holdings { owners, per_process_max, .. } = self.holdings(held);
+        owners.claim(pid, owned, *per_process_max, |row| self.add_hook(held, row))
+    }
+
+    fn add_hook(self: &Arc<Self>, held: Held, row: Arc<OwnerRow>) -> Result<HookId, HookError> {
         // Weak, or processes would keep the registry and the registry, through its system, them.
         let shared = Arc::downgrade(self);
         self.system.add_exit_hook(row.pid, move |exited| {
-            if fault::planted("registry_freed_after_down") {
-                retire_later(&shared, row);
+            let is_late = match held {
+                Held::Names => fault::planted("registry_freed_after_down"),
+                Held::Memberships => fault::planted("registry_member_after_down"),
+            };
+            if is_late {
+                retire_later(&shared, held, row);
             } else if let Some(shared) = shared.upgrade() {
-                shared.retire(&row, &exited.reason);
+                shared.retire(held, &row, &exited.reason);
             }
         })
     }
 
-    /// Frees all names of a dying process, those of a namespace at one revision; see the module text.
-    fn retire(&self, row: &Arc<OwnerRow>, reason: &ExitReason) {
+    /// Frees all that a dying process holds, what is in a namespace at one revision; see the module text.
+    fn retire(&self, held: Held, row: &Arc<OwnerRow>, reason: &ExitReason) {
         while let Some(Owned { namespace, slot }) = row.leave() {
             namespace.touch(slot);
             // However long it takes: a death that gave up would leave its names to nobody.
@@ -349,22 +445,39 @@ impl Shared {
                     commit.remove(&found, Cause::Died(reason.clone()));
                 }
             }
-            self.finish(commit.publish());
+            self.finish_in(held, commit.publish());
         }
-        drop(self.owners.forget(row));
+        drop(self.holdings(held).owners.forget(row));
+    }
+}
+
+impl Holdings {
+    /// The names of what a process has, in order.
+    pub(crate) fn of(&self, pid: Pid) -> Vec<Name> {
+        let names = self.owners.row(pid).map_or_else(Vec::new, |row| names_of(&row));
+        // A slot may be another's by now: a name was freed, or handed over.
+        names.into_iter().filter(|(_, owner)| *owner == pid).map(|(name, _)| name).collect()
     }
 }
 
 #[cold]
-fn warn(Warning { namespace, pressure }: &Warning) {
-    tracing::warn!(
-        namespace = &**namespace,
-        entries = pressure.entries,
-        entries_max = pressure.entries_max,
-        bytes = pressure.bytes,
-        bytes_max = pressure.bytes_max,
-        "a namespace of the registry is nearly full; past a bound registrations are refused"
-    );
+fn warn(held: Held, Warning { namespace, pressure }: &Warning) {
+    match held {
+        Held::Names => tracing::warn!(
+            namespace = &**namespace,
+            entries = pressure.entries,
+            entries_max = pressure.entries_max,
+            bytes = pressure.bytes,
+            bytes_max = pressure.bytes_max,
+            "a namespace of the registry is nearly full; past a bound registrations are refused"
+        ),
+        Held::Memberships => tracing::warn!(
+            namespace = &**namespace,
+            memberships = pressure.entries,
+            memberships_max = pressure.entries_max,
+            "the groups of a namespace are nearly full; past the bound joins are refused"
+        ),
+    }
 }
 
 /// The names in the slots of a row, in order, and who has them.
@@ -377,17 +490,19 @@ pub(crate) fn names_of(row: &OwnerRow) -> Vec<(Name, Pid)> {
 
 /// Frees the names when somebody finds the time, as registries do that only watch their processes.
 /// For a planted fault.
-fn retire_later(shared: &Weak<Shared>, row: Arc<OwnerRow>) {
+fn retire_later(shared: &Weak<Shared>, held: Held, row: Arc<OwnerRow>) {
     if let Some(shared) = shared.upgrade() {
         let env = shared.system.env().clone();
-        env.spawn(async move { shared.retire(&row, &ExitReason::Killed) });
+        env.spawn(async move { shared.retire(held, &row, &ExitReason::Killed) });
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        for (pid, hook) in self.owners.hooks() {
-            self.system.remove_exit_hook(pid, hook);
+        for holdings in [&self.names, &self.memberships] {
+            for (pid, hook) in holdings.owners.hooks() {
+                self.system.remove_exit_hook(pid, hook);
+            }
         }
     }
 }

@@ -121,7 +121,7 @@ impl Registry {
 }
 
 /// Waits until something may have changed.
-async fn next_change(watch: &mut Watch) {
+pub(crate) async fn next_change(watch: &mut Watch) {
     if watch.changed().await.is_err() {
         watch.skip_to_newest();
     }

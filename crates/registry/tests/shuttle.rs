@@ -11,7 +11,7 @@ use std::time::Duration;
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_env::sync::thread;
-use foundation_registry::{Health, RegisterError, WatchChange, invariants};
+use foundation_registry::{Group, Health, JoinError, RegisterError, WatchChange, invariants};
 use foundation_types::Pid;
 use shuttle::future::block_on;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -152,6 +152,39 @@ fn unregistering_against_a_death_keeps_the_tables_whole() {
         dying.join().expect("the death is not disturbed");
         assert_eq!(world.registry.whereis(&name), None);
         assert_eq!(world.registry.counts().owners, 0);
+    });
+}
+
+/// Guarantee G1
+#[test]
+fn joining_and_leaving_against_a_death_leaves_no_member() {
+    sample(|| {
+        let (simulation, world, [pid, _]) = two_workers();
+        let groups = ["a", "b"].map(|label| Group::new("agents", label).expect("it is valid"));
+        assert_eq!(world.registry.join(&groups[0], pid), Ok(true));
+        let changing = {
+            let (world, groups) = (world.clone(), groups.clone());
+            thread::spawn(move || {
+                match world.registry.join(&groups[1], pid) {
+                    Ok(true) | Err(JoinError::NoProcess { .. }) => {}
+                    other => unreachable!("{other:?}"),
+                }
+                // Whether the death was faster shows in the result and nowhere else.
+                world.registry.leave(&groups[0], pid).expect("nobody holds the turn for long");
+            })
+        };
+        let dying = thread::spawn(move || drop(simulation));
+        assert_eq!(invariants::check(&world.registry), []);
+        dying.join().expect("the death is not disturbed");
+        for group in &groups {
+            assert!(!world.registry.is_member(group, pid), "{group}");
+            assert_eq!(world.registry.members(group), []);
+        }
+        changing.join().expect("joining and leaving are not disturbed");
+        assert_eq!(invariants::check(&world.registry), []);
+        let groups = world.registry.counts().groups;
+        assert_eq!((groups.memberships, groups.members), (0, 0));
+        assert_eq!(world.system.counts().hooks, 0);
     });
 }
 

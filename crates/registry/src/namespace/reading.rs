@@ -105,6 +105,15 @@ impl Reading<'_> {
         self.namespace.terms.find(self.namespace.term_key(attribute, value))
     }
 
+    /// Every value of an attribute that anything carries at the revision, and perhaps others, in no order.
+    ///
+    /// A term stands in the list before its first carrier is published, and leaves it when no reader is left
+    /// that may count on one.
+    pub(crate) fn terms(&self, attribute: Attribute) -> impl Iterator<Item = Arc<Term>> {
+        let terms = self.namespace.terms.all();
+        terms.filter(move |term| term.attribute == attribute)
+    }
+
     /// How many entries there may be: the places in all blocks of slots.
     pub(crate) fn entries(&self) -> usize {
         let blocks = Candidates::All.blocks(self.namespace).len();

@@ -68,6 +68,12 @@ impl Terms {
         })
     }
 
+    /// Every term, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Term>> {
+        let places = (0..u32::MAX).map_while(|number| self.list.get(number));
+        places.filter_map(|place| place.load().into_arc())
+    }
+
     /// Enters a slot as a carrier of a term, which is made if nobody carried it, and returns its number.
     /// Writer only.
     pub(crate) fn enter(&self, book: &mut TermBook, key: TermKey<'_>, slot: u32) -> u32 {

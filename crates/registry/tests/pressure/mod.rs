@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foundation_process::System;
-use foundation_registry::{Limits, RegisterError, Registry, invariants};
+use foundation_registry::{Group, JoinError, Limits, RegisterError, Registry, invariants};
 use foundation_testkit::sim_seeds;
 use foundation_types::Pid;
 use tracing::field::{Field, Visit};
@@ -144,5 +144,37 @@ fn bytes_are_worth_a_warning_too() {
         assert!(matches!(refused, Err(RegisterError::TooManyBytes { .. })), "{refused:?}");
         registry.unregister(&name("agents", "0"), pid).expect("its own");
         fill(&registry, pid, 4..5);
+    });
+}
+
+/// Guarantee B1
+#[test]
+fn full_groups_warn_once_refuse_and_recover() {
+    sim_seeds(0..1, |env, _| async move {
+        let system = System::new(env);
+        let mut limits = Limits::default();
+        limits.memberships_per_namespace_max = 10;
+        let registry = Registry::with_limits(system.clone(), limits);
+        let [stays, goes] = [(); 2].map(|()| system.spawn(Worker::new(())).expect("room").pid());
+        let group = |number: u32| Group::new("agents", &number.to_string()).expect("it is valid");
+        let warnings = Warnings::default();
+        let _here = tracing::subscriber::set_default(warnings.clone());
+        for number in 0..9 {
+            registry.join(&group(number), if number < 5 { stays } else { goes }).expect("room");
+        }
+        assert_eq!(warnings.take(), Vec::<String>::new(), "nine of ten are not past 90 %");
+        registry.join(&group(9), goes).expect("room for one");
+        let first = "namespace=\"agents\" memberships=10 memberships_max=10";
+        assert_eq!(warnings.take(), [first]);
+        let full = JoinError::Full { namespace: "agents".into(), limit: 10 };
+        assert!(full.is_retryable());
+        assert_eq!(registry.join(&group(10), stays), Err(full));
+        assert_eq!(registry.pressure("agents"), None, "there are no names");
+        let down = system.monitor(goes);
+        system.kill(goes);
+        down.await;
+        assert_eq!(registry.join(&group(10), stays), Ok(true));
+        assert_eq!(warnings.take(), Vec::<String>::new());
+        assert_eq!(invariants::check(&registry), []);
     });
 }

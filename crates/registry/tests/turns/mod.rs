@@ -6,8 +6,8 @@ use std::time::Duration;
 use foundation_env::Env;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Health, Limits, NewEntry, Patch, RegisterError, Registry, Revision, Ticket,
-    UpdateError, WatchError, invariants,
+    BatchError, Group, Health, JoinError, LeaveError, Limits, NewEntry, Patch, RegisterError,
+    Registry, Revision, Ticket, UpdateError, WatchError, invariants,
 };
 use foundation_testkit::{sim_seeds, wait_for};
 use foundation_types::Pid;
@@ -59,6 +59,10 @@ impl Drop for HeldUp {
     }
 }
 
+fn group(label: &str) -> Group {
+    Group::new("agents", label).expect("it is valid")
+}
+
 /// Everything that needs the turn: each is refused, and says of which namespace.
 fn all_are_refused(registry: &Registry, owner: Pid, free: Pid) {
     let (mine, new) = (name("agents", "a"), name("agents", "new"));
@@ -92,8 +96,16 @@ fn all_are_refused(registry: &Registry, owner: Pid, free: Pid) {
     }
     let refused = registry.register_all(batch);
     assert!(matches!(refused, Err(BatchError::Busy { .. })), "{refused:?}");
-    let refused = registry.watch("agents", |_| true).map(drop);
-    assert!(matches!(refused, Err(WatchError::Busy { .. })), "{refused:?}");
+    let (readers, others) = (group("readers"), group("others"));
+    let refused = registry.join(&others, owner);
+    assert!(matches!(refused, Err(JoinError::Busy { .. })), "{refused:?}");
+    let refused = registry.leave(&readers, owner);
+    assert!(matches!(refused, Err(LeaveError::Busy { .. })), "{refused:?}");
+    let refused =
+        [registry.watch("agents", |_| true).map(drop), registry.watch_group(&readers).map(drop)];
+    for refused in refused {
+        assert!(matches!(refused, Err(WatchError::Busy { .. })), "{refused:?}");
+    }
 }
 
 /// Guarantee L1
@@ -103,6 +115,7 @@ fn a_change_whose_turn_does_not_come_is_refused_and_never_made() {
         let (owner, free) = (world.worker().pid(), world.worker().pid());
         let mine = name("agents", "a");
         world.registry.register(owner, mine.clone(), can(&["x"])).expect("free");
+        world.registry.join(&group("readers"), owner).expect("room");
         let (_, mut watch) = world.registry.watch("agents", |_| true).expect("there is room");
         let before = (world.registry.counts(), world.registry.revision("agents"));
         let held = HeldUp::new(&world.registry);
@@ -113,6 +126,7 @@ fn a_change_whose_turn_does_not_come_is_refused_and_never_made() {
         let query = "capability:x".parse().expect("a query");
         assert_eq!(world.registry.query("agents", &query).registrations.len(), 1);
         assert_eq!(watch.resynchronise().registrations.len(), 1);
+        assert_eq!(world.registry.members(&group("readers")), [owner]);
         world.registry.register(free, name("tools", "a"), can(&[])).expect("free");
         drop(held);
         let mut counts = world.registry.counts();
