@@ -68,6 +68,7 @@
 
 mod amend;
 mod change;
+mod discovery;
 mod entry;
 mod field;
 mod group;
@@ -109,6 +110,9 @@ pub mod model;
 
 pub use builder::RegistryBuilder;
 pub use change::NewEntry;
+pub use discovery::{
+    Amounts, CapabilityCounts, HealthSummary, ResourceSummary, Usage, UsageRanges,
+};
 pub use entry::Entry;
 pub use error::{
     AwaitError, BatchError, IndexError, NamedCallError, NamedSendError, ReadError, RegisterError,

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test fails where its world is not as built")]
 
 mod deaths;
+mod discovery;
 mod groups;
 mod indexes;
 mod lookups;
