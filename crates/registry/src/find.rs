@@ -10,7 +10,6 @@ use crate::ask;
 use crate::name::Name;
 use crate::namespace::{Reading, Registration};
 use crate::page::{Cursor, Page};
-use crate::pick::Strategy;
 use crate::plan::{Plan, plan};
 use crate::query::Query;
 use crate::registry::{Held, Registry};
@@ -88,23 +87,6 @@ impl Registry {
         excluded: &BTreeSet<Pid>,
     ) -> Option<Pid> {
         self.answer(namespace, |reading| ask::first_by_capability(reading, capability, excluded))
-    }
-
-    /// Chooses one process in a namespace that has a capability; none if nobody has it or all who
-    /// have are unhealthy.
-    ///
-    /// # Consistency
-    ///
-    /// Whoever is chosen was registered with the capability at some moment of the call.
-    pub fn pick(
-        &self,
-        namespace: &str,
-        capability: &str,
-        strategy: Strategy,
-    ) -> Option<Registration> {
-        let eligible =
-            self.answer(namespace, |reading| ask::eligible(reading, capability, strategy));
-        ask::choose(self.shared().system(), eligible, strategy)
     }
 
     /// Answers a query: what matches it in a namespace, as of one revision.

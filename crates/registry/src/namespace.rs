@@ -63,7 +63,7 @@ use ended::Ended;
 use members::WORDS;
 use pressure::Gauge;
 use ring::Ring;
-use term::{Term, TermBook, Terms};
+use term::{TermBook, Terms};
 use turn::Requests;
 use version::Slot;
 
@@ -77,7 +77,7 @@ pub use pressure::Pressure;
 pub(crate) use pressure::Warning;
 pub(crate) use reading::{Candidates, Reading};
 pub(crate) use ring::{Cause, Change, Found};
-pub(crate) use term::TermKey;
+pub(crate) use term::{Term, TermKey};
 pub(crate) use turn::{Request, Turn};
 pub use version::Registration;
 

@@ -11,7 +11,7 @@ use crate::error::ReadError;
 use crate::name::Name;
 use crate::namespace::{Namespace, Reading, Registration};
 use crate::page::{Cursor, Page};
-use crate::pick::Strategy;
+use crate::pick::{Picking, Strategy};
 use crate::plan::{Plan, plan};
 use crate::query::Query;
 use crate::registry::Registry;
@@ -167,10 +167,19 @@ impl View<'_> {
     }
 
     /// See [`Registry::pick`]. The turn of [`Strategy::RoundRobin`] is the one that all callers share, and the
-    /// loads that [`Strategy::LeastLoaded`] compares are those of now.
+    /// mailboxes that strategies compare are those of now.
     pub fn pick(&self, capability: &str, strategy: Strategy) -> Option<Registration> {
-        let eligible = self.ask(|reading| ask::eligible(reading, capability, strategy));
-        ask::choose(self.registry.shared().system(), eligible, strategy)
+        let picking = Picking::new(self.registry.shared().system(), strategy);
+        let found = self.ask(|reading| picking.with_capability(reading, capability));
+        picking.settle(found)
+    }
+
+    /// See [`Registry::pick_where`], and [`View::pick`].
+    pub fn pick_where(&self, query: &Query, strategy: Strategy) -> Option<Registration> {
+        let filter = query.filter().normalized();
+        let picking = Picking::new(self.registry.shared().system(), strategy);
+        let found = self.ask(|reading| picking.matching(reading, &filter));
+        picking.settle(found)
     }
 
     /// See [`Registry::query`].

@@ -8,6 +8,7 @@ mod groups;
 mod indexes;
 mod lookups;
 mod model;
+mod picks;
 mod pressure;
 mod queries;
 mod turns;

@@ -148,6 +148,29 @@ impl Reading<'_> {
         slots.filter_map(|slot| version::at(self.namespace.slots.get(slot)?, self.revision))
     }
 
+    /// How many candidates there are in each block, by its number.
+    pub(crate) fn spread(&self, candidates: &Candidates) -> SmallVec<[(u32, u64); 8]> {
+        let len_of = |number| {
+            let mut words = [0; WORDS];
+            candidates.read(self.namespace, number, &mut words);
+            (number, words.iter().map(|word| u64::from(word.count_ones())).sum())
+        };
+        candidates.blocks(self.namespace).into_iter().map(len_of).collect()
+    }
+
+    /// What one candidate of a block, counted from 0, held at the revision.
+    pub(crate) fn nth_of_block(
+        &self,
+        candidates: &Candidates,
+        number: u32,
+        nth: u64,
+    ) -> Option<Arc<Version>> {
+        let mut words = [0; WORDS];
+        candidates.read(self.namespace, number, &mut words);
+        let at = ones(&words).nth(usize::try_from(nth).ok()?)?;
+        version::at(self.namespace.slots.get(number * BLOCK + at)?, self.revision)
+    }
+
     /// Counts the candidates for which `matches` holds. It is asked of each, or, if it says the same as the
     /// sets, only of those of which the sets do not say enough.
     pub(crate) fn count(

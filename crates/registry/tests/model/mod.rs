@@ -19,7 +19,13 @@ use crate::world::{Task, Way, World, can, give_way, name, said};
 const NAMESPACES: [&str; 3] = ["agents", "tools", "jobs"];
 const IDS: [&str; 3] = ["a", "b", "c"];
 const CAPABILITIES: [&str; 3] = ["x", "y", "z"];
-const STRATEGIES: [Strategy; 3] = [Strategy::RoundRobin, Strategy::LeastLoaded, Strategy::Random];
+const STRATEGIES: [Strategy; 5] = [
+    Strategy::RoundRobin,
+    Strategy::LeastLoaded,
+    Strategy::Random,
+    Strategy::PowerOfTwo,
+    Strategy::LeastResource("memory_usage"),
+];
 
 type Said = (Vec<String>, Health);
 

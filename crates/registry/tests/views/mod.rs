@@ -59,9 +59,13 @@ fn ask(view: &View<'_>) -> Answers {
     }
     let first = view.first_by_capability("y", &[].into());
     assert_eq!(first.is_some(), counted.last() != Some(&0));
-    let picked = view.pick("y", Strategy::Random);
     let usable = "capability:y -health:unhealthy".parse().expect("a query");
-    assert_eq!(picked.is_some(), view.exists(&usable));
+    for strategy in [Strategy::RoundRobin, Strategy::Random, Strategy::PowerOfTwo] {
+        let able = "capability:y".parse().expect("a query");
+        for picked in [view.pick("y", strategy), view.pick_where(&able, strategy)] {
+            assert_eq!(picked.is_some(), view.exists(&usable), "{strategy:?}");
+        }
+    }
     let stands = IDS.map(|id| (id, view.lookup(&name("agents", id))));
     assert!(
         stands
