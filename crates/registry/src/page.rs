@@ -15,7 +15,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// The end of a page: give it to [`Registry::query_after`] with the same query.
+/// The end of a page: give it to [`Registry::query_after`](crate::Registry::query_after) with the same query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
     revision: Revision,
