@@ -49,6 +49,13 @@ pub enum RegisterError {
         /// [`Limits::bytes_per_namespace_max`](crate::Limits).
         limit: usize,
     },
+    /// A mistake of the registry's own ended the turn in which a queued registration was made, and nobody knows
+    /// whether it was. Look the name up.
+    #[error("nobody knows whether {name} was registered: the turn was interrupted; look it up")]
+    Interrupted {
+        /// The name.
+        name: Name,
+    },
     /// The process has as many names as it may have.
     #[error("process {pid} already has {limit} names, the most it may have")]
     TooManyNames {
@@ -109,6 +116,7 @@ impl RegisterError {
         match self {
             Self::AlreadyRegistered { .. } => Code::BusinessRuleViolation,
             Self::NoProcess { .. } => Code::ProcessNotAlive,
+            Self::Interrupted { .. } => Code::InternalError,
             Self::Busy { .. } => Code::ServiceUnavailable,
             Self::Metadata { source, .. } => source.code(),
             Self::TooManyNames { .. }

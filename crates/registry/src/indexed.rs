@@ -97,8 +97,12 @@ impl Indexed {
         }
     }
 
-    /// Calls `f` with each term of the fields that were asked for; with one perhaps several times.
+    /// Calls `f` with each term of an entry but its capabilities, always in the same order; with one of a field that was
+    /// asked for perhaps several times.
     pub(crate) fn each(&self, entry: &Entry, mut f: impl FnMut(Attribute, &str)) {
+        f(Attribute::Health, entry.metadata.health().as_str());
+        f(Attribute::Kind, entry.metadata.kind().as_str());
+        Index::Node.term(Scalar::Integer(entry.pid.node().get().into()), &mut f);
         for (at, path) in (0..).zip(&*self.0) {
             let values = entry.field(path).map(Field::scalars);
             for value in values.into_iter().flatten() {

@@ -85,9 +85,11 @@ mod registry;
 mod revision;
 
 mod ask;
+mod crash;
 mod find;
 mod hash;
 mod indexed;
+mod keeper;
 mod namespace;
 mod namespaces;
 mod owner;

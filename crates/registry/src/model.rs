@@ -18,7 +18,8 @@ use crate::indexed::{Attribute, Indexed};
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
 use crate::namespace::{
-    Bounds, Candidates, Cause, Commit, Namespace, Pins, Published, Reading, Request, Version,
+    Bounds, Candidates, Cause, Commit, Namespace, Pins, Published, Reading, Request, Settings,
+    Version,
 };
 use crate::revision::Revision;
 
@@ -33,8 +34,9 @@ const BOUNDS: Bounds = Bounds {
 
 /// A namespace with one entry, `a`, which is healthy and can `x`.
 fn with_one_entry() -> Arc<Namespace> {
-    let namespace =
-        Arc::new(Namespace::new(Arc::from("agents"), Seed::new(1), BOUNDS, Indexed::default()));
+    let settings =
+        Settings { seed: Seed::new(1), bounds: BOUNDS, indexed: Indexed::default(), keeper: None };
+    let namespace = Arc::new(Namespace::new(Arc::from("agents"), settings));
     register(&namespace, "a");
     namespace
 }
@@ -72,8 +74,9 @@ impl Request for Queued {
 
     fn answer(self: Box<Self>, _: Revision) {}
 
-    fn carry_on(&self) {
-        while self.0.serve_some(false) {}
+    fn carrier(&self) -> Box<dyn FnOnce()> {
+        let namespace = Arc::clone(&self.0);
+        Box::new(move || while namespace.serve_some(false) {})
     }
 }
 
@@ -192,6 +195,23 @@ pub fn pin_in_a_new_place() {
     drop(early);
     let oldest = writing.join().expect("the writer ends");
     assert!(pin.revision >= 2 || oldest <= pin.revision, "{} and {oldest}", pin.revision);
+}
+
+/// Whoever asks while the namespace is built anew is answered as before and after.
+pub fn query_during_rebuild() {
+    let namespace = with_one_entry();
+    let reader = Arc::clone(&namespace);
+    let reading = thread::spawn(move || {
+        assert_eq!(looked_up(&reader, "a").as_deref(), Some("a"));
+        let counted = reader.answer(|reading| {
+            let able = reading.carriers(Attribute::Capability, "x");
+            reading.count(&able, true, |version| version.entry.metadata.has("x"))
+        });
+        assert_eq!(counted, 1);
+    });
+    namespace.rebuild_now();
+    reading.join().expect("the reader ends");
+    all_is_whole(&namespace);
 }
 
 /// A registration that does not wait for the turn is made when all turns are over, whenever it came.

@@ -39,6 +39,7 @@ mod members;
 mod pins;
 mod pressure;
 mod reading;
+mod rebuild;
 mod reclaim;
 mod ring;
 mod term;
@@ -76,6 +77,7 @@ pub(crate) use pins::Pins;
 pub use pressure::Pressure;
 pub(crate) use pressure::Warning;
 pub(crate) use reading::{Candidates, Reading};
+pub(crate) use rebuild::{Aftermath, Keeper};
 pub(crate) use ring::{Cause, Change, Found};
 pub(crate) use term::{Term, TermKey};
 pub(crate) use turn::{Request, Turn};
@@ -107,7 +109,18 @@ pub(crate) struct Namespace {
     gauge: Gauge,
     bounds: Bounds,
     indexed: Indexed,
+    keeper: Option<Arc<dyn Keeper>>,
     writer: TimedMutex<Writer>,
+}
+
+/// What the namespaces of a registry have in common.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) seed: Seed,
+    pub(crate) bounds: Bounds,
+    pub(crate) indexed: Indexed,
+    /// None in tests of a namespace alone.
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
 }
 
 /// What a namespace may hold, and what it keeps for those who read and watch it.
@@ -159,6 +172,12 @@ pub(crate) struct Writer {
     entries: usize,
     /// What they carry.
     bytes: usize,
+    /// A writer crashed in its turn, and so did who built the namespace anew.
+    is_torn: bool,
+    /// What is left to do since that was done.
+    aftermath: Option<Box<Aftermath>>,
+    /// How often it was built anew.
+    rebuilt: u64,
 }
 
 /// Versions that were unlinked, to be dropped without the lock. Usually one.
@@ -172,6 +191,7 @@ pub(crate) struct Sizes {
     pub(crate) waiting: usize,
     pub(crate) watches: usize,
     pub(crate) expired: u64,
+    pub(crate) rebuilt: u64,
 }
 
 /// What the writer knows of a slot.
@@ -184,7 +204,8 @@ struct Noted {
 }
 
 impl Namespace {
-    pub(crate) fn new(label: Arc<str>, seed: Seed, bounds: Bounds, indexed: Indexed) -> Self {
+    pub(crate) fn new(label: Arc<str>, settings: Settings) -> Self {
+        let Settings { seed, bounds, indexed, keeper } = settings;
         Self {
             label,
             seed,
@@ -200,6 +221,7 @@ impl Namespace {
             gauge: Gauge::default(),
             bounds,
             indexed,
+            keeper,
             writer: TimedMutex::new(Writer {
                 ids: Load::default(),
                 terms: TermBook::default(),
@@ -210,6 +232,9 @@ impl Namespace {
                 settling: VecDeque::new(),
                 entries: 0,
                 bytes: 0,
+                is_torn: false,
+                aftermath: None,
+                rebuilt: 0,
             }),
         }
     }
@@ -287,6 +312,7 @@ impl Namespace {
             waiting: writer.ended.len() + writer.settling.len(),
             watches: self.ring.watchers(),
             expired: writer.expired,
+            rebuilt: writer.rebuilt,
         }
     }
 

@@ -6,18 +6,14 @@ use std::sync::{Arc, OnceLock};
 use foundation_env::fault;
 use foundation_env::sync::{TimedMutex, TimedMutexGuard};
 
-use crate::hash::Seed;
-use crate::indexed::Indexed;
-use crate::namespace::{Bounds, Cells, Chunks, Load, Namespace};
+use crate::namespace::{Cells, Chunks, Load, Namespace, Settings};
 use crate::patience::{Busy, Patience};
 
 /// All namespaces. They stay until the registry is dropped, so one is found without a lock and without
 /// counting a reference.
 pub(crate) struct Namespaces {
-    seed: Seed,
     len_max: usize,
-    bounds: Bounds,
-    indexed: Indexed,
+    settings: Settings,
     cells: Cells,
     /// In the order in which they came.
     list: Chunks<OnceLock<Arc<Namespace>>, 2>,
@@ -34,10 +30,10 @@ pub(crate) enum NoNamespace {
 }
 
 impl Namespaces {
-    pub(crate) fn new(seed: Seed, len_max: usize, bounds: Bounds, indexed: Indexed) -> Self {
+    pub(crate) fn new(len_max: usize, settings: Settings) -> Self {
         let (cells, list) = (Cells::new(), Chunks::new());
         let writer = TimedMutex::new(Load::default());
-        Self { seed, len_max, bounds, indexed, cells, list, writer }
+        Self { len_max, settings, cells, list, writer }
     }
 
     /// Keeps new namespaces out, for the audit.
@@ -74,8 +70,7 @@ impl Namespaces {
         }
         let number = u32::try_from(writer.used()).unwrap_or(u32::MAX);
         let Some(place) = self.list.grow(number) else { return Err(too_many) };
-        let namespace =
-            Namespace::new(label.into(), self.seed.clone(), self.bounds, self.indexed.clone());
+        let namespace = Namespace::new(label.into(), self.settings.clone());
         let namespace = place.get_or_init(|| Arc::new(namespace));
         self.cells.insert(&mut writer, hash, number);
         Ok(namespace)
@@ -96,7 +91,7 @@ impl Namespaces {
 
     #[inline]
     fn hash(&self, label: &[u8]) -> u64 {
-        let mut hasher = self.seed.build_hasher();
+        let mut hasher = self.settings.seed.build_hasher();
         hasher.write(label);
         hasher.finish()
     }

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use smallvec::SmallVec;
 
+use crate::crash;
 use crate::hash::Seed;
 use crate::namespace::Namespace;
 
@@ -114,6 +115,7 @@ impl Owners {
                     return Err(Refused::TooMany);
                 }
                 names.owned.push(owned);
+                crash::point();
             }
             Entry::Vacant(place) => {
                 let row = Arc::new(OwnerRow { pid, names: Mutex::default() });
@@ -122,6 +124,7 @@ impl Owners {
                 names.hook = Some(add_hook(Arc::clone(&row)).map_err(Refused::Hook)?);
                 names.owned.push(owned);
                 drop(names);
+                crash::point();
                 place.insert(row);
             }
         }
@@ -148,6 +151,7 @@ impl Owners {
             let hook = names.hook;
             drop(names);
             row.remove();
+            crash::point();
             hook.map(remove_hook);
         }
     }
@@ -156,6 +160,34 @@ impl Owners {
     pub(crate) fn forget(&self, row: &Arc<OwnerRow>) -> Option<Arc<OwnerRow>> {
         let mut shard = self.shard(row.pid).lock();
         shard.remove(&row.pid)
+    }
+
+    /// Tells whether a process has this, or did so when its exit hook began to run.
+    pub(crate) fn has(&self, pid: Pid, owned: &Owned) -> bool {
+        let is_this = |other: &Owned| other.is(&owned.namespace, owned.slot);
+        self.row(pid).is_some_and(|row| row.names.lock().owned.iter().any(is_this))
+    }
+
+    /// Takes out what the rows say of a namespace and `is_true` does not confirm, with rows that are empty then, whose
+    /// hooks `remove_hook` gets. The caller has locked the namespace.
+    pub(crate) fn retain(
+        &self,
+        namespace: &Arc<Namespace>,
+        is_true: impl Fn(Pid, u32) -> bool,
+        mut remove_hook: impl FnMut(Pid, HookId),
+    ) {
+        for shard in &self.shards {
+            shard.lock().retain(|pid, row| {
+                let mut names = row.names.lock();
+                let is_here = |owned: &Owned| Arc::ptr_eq(&owned.namespace, namespace);
+                names.owned.retain(|owned| !is_here(owned) || is_true(*pid, owned.slot));
+                let is_kept = names.leaving || !names.owned.is_empty();
+                if let (false, Some(hook)) = (is_kept, names.hook) {
+                    remove_hook(*pid, hook);
+                }
+                is_kept
+            });
+        }
     }
 
     pub(crate) fn row(&self, pid: Pid) -> Option<Arc<OwnerRow>> {

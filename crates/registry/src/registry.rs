@@ -52,8 +52,9 @@ use foundation_types::{ExitReason, HookId, Pid};
 use crate::error::RegisterError;
 use crate::hash::Seed;
 use crate::indexed::Indexed;
+use crate::keeper::Keeping;
 use crate::name::Name;
-use crate::namespace::{Bounds, Cause, Namespace, Pressure, Published, Warning};
+use crate::namespace::{Bounds, Cause, Keeper, Namespace, Pressure, Published, Settings, Warning};
 use crate::namespaces::Namespaces;
 use crate::owner::{Owned, OwnerRow, Owners, Refused};
 use crate::patience::Patience;
@@ -136,7 +137,8 @@ impl Limits {
     }
 }
 
-/// Sizes of a registry's tables. After all processes have ended every one but `namespaces` and `expired` is zero.
+/// Sizes of a registry's tables. After all processes have ended every one but `namespaces`, `expired` and `rebuilt`
+/// is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
@@ -156,6 +158,9 @@ pub struct Counts {
     pub owners: usize,
     /// Readers that were not waited for any longer, since the beginning; see [`Limits::waiting_versions_max`].
     pub expired: u64,
+    /// How often a namespace was built anew because a writer had crashed, or on request; see
+    /// [`Registry::rebuild`].
+    pub rebuilt: u64,
     /// The same of groups, none of which is in the numbers above.
     pub groups: GroupCounts,
 }
@@ -174,6 +179,8 @@ pub struct GroupCounts {
     pub watches: usize,
     /// Processes that are in a group.
     pub members: usize,
+    /// How often one was built anew.
+    pub rebuilt: u64,
 }
 
 /// A handle to the registry of a system. Cheap to clone; all clones are the same registry.
@@ -222,20 +229,23 @@ impl Registry {
 
     pub(crate) fn with_indexes(system: System, limits: Limits, indexed: Indexed) -> Self {
         let seed = Seed::new(system.env().random_u64());
-        let holdings = |held, per_process_max, indexed| {
-            let bounds = limits.bounds(held);
-            Holdings {
-                namespaces: Namespaces::new(seed.clone(), limits.namespaces_max, bounds, indexed),
-                owners: Owners::new(&seed),
-                per_process_max,
-            }
-        };
-        let names = holdings(Held::Names, limits.names_per_process_max, indexed.clone());
-        // A membership has no fields that anybody could ask for.
-        let memberships =
-            holdings(Held::Memberships, limits.groups_per_process_max, Indexed::default());
         let write_wait_max = limits.write_wait_max;
-        let shared = Arc::new(Shared { system, limits, indexed, names, memberships });
+        let shared = Arc::new_cyclic(|shared| {
+            let holdings = |held, per_process_max, indexed| {
+                let (seed, bounds, shared) =
+                    (seed.clone(), limits.bounds(held), Weak::clone(shared));
+                let owners = Owners::new(&seed);
+                let keeper: Option<Arc<dyn Keeper>> = Some(Arc::new(Keeping { shared, held }));
+                let settings = Settings { seed, bounds, indexed, keeper };
+                let namespaces = Namespaces::new(limits.namespaces_max, settings);
+                Holdings { namespaces, owners, per_process_max }
+            };
+            let names = holdings(Held::Names, limits.names_per_process_max, indexed.clone());
+            // A membership has no fields that anybody could ask for.
+            let memberships =
+                holdings(Held::Memberships, limits.groups_per_process_max, Indexed::default());
+            Shared { system, limits, indexed, names, memberships }
+        });
         Self { shared, write_wait_max }
     }
 
@@ -293,6 +303,7 @@ impl Registry {
             counts.waiting += sizes.waiting;
             counts.watches += sizes.watches;
             counts.expired += sizes.expired;
+            counts.rebuilt += sizes.rebuilt;
         }
         counts.owners = self.shared.names.owners.len();
         let groups = &mut counts.groups;
@@ -302,9 +313,25 @@ impl Registry {
             groups.memberships += sizes.entries;
             groups.waiting += sizes.waiting;
             groups.watches += sizes.watches;
+            groups.rebuilt += sizes.rebuilt;
         }
         groups.members = self.shared.memberships.owners.len();
         counts
+    }
+
+    /// Builds everything anew that follows from what stands in a namespace, of names and of groups: indexes, owner
+    /// rows, counts. Tells whether there is such a namespace.
+    ///
+    /// The registry does so by itself when a writer crashed in its turn, by a mistake of the registry's own, before
+    /// anybody writes again: what was published stands, with its revision; what was under way is taken back; who
+    /// watches has [`Lagged`](crate::Lagged); no process notices. This is for whom
+    /// [`invariants::check`](crate::invariants::check) shows that something is wrong all the same. Readers go on;
+    /// writers wait, for about as long as registering everybody takes.
+    pub fn rebuild(&self, namespace: &str) -> bool {
+        let found = |held| self.shared.holdings(held).namespaces.get(namespace);
+        let found = [Held::Names, Held::Memberships].map(found);
+        found.iter().flatten().for_each(|namespace| namespace.rebuild_now());
+        found.iter().any(Option::is_some)
     }
 
     /// Runs `f` while nobody can write in a namespace, neither names nor groups, as if a turn took that long: for
@@ -435,19 +462,42 @@ impl Shared {
 
     /// Frees all that a dying process holds, what is in a namespace at one revision; see the module text.
     fn retire(&self, held: Held, row: &Arc<OwnerRow>, reason: &ExitReason) {
+        let mut crashes = 0;
         while let Some(Owned { namespace, slot }) = row.leave() {
-            namespace.touch(slot);
-            // However long it takes: a death that gave up would leave its names to nobody.
-            let mut commit = namespace.begin();
-            for slot in row.take(&namespace) {
-                // An entry of another owner is left alone; it cannot be there while the row is ours.
-                if let Some(found) = commit.owned_in(slot, row.pid) {
-                    commit.remove(&found, Cause::Died(reason.clone()));
+            let mut is_done = false;
+            self.system.contain(|| {
+                namespace.touch(slot);
+                self.retire_from(held, row, reason, &namespace);
+                is_done = true;
+            });
+            if !is_done {
+                // What is in the row is tried again, once. What is not is nobody's when the namespace is built anew.
+                crashes += 1;
+                if crashes > 1 {
+                    drop(row.take(&namespace));
                 }
+                self.system.contain(|| drop(namespace.turn()));
             }
-            self.finish_in(held, commit.publish());
         }
         drop(self.holdings(held).owners.forget(row));
+    }
+
+    fn retire_from(
+        &self,
+        held: Held,
+        row: &Arc<OwnerRow>,
+        reason: &ExitReason,
+        namespace: &Arc<Namespace>,
+    ) {
+        // However long it takes: a death that gave up would leave its names to nobody.
+        let mut commit = namespace.begin();
+        for slot in row.take(namespace) {
+            // An entry of another owner is left alone; it cannot be there while the row is ours.
+            if let Some(found) = commit.owned_in(slot, row.pid) {
+                commit.remove(&found, Cause::Died(reason.clone()));
+            }
+        }
+        self.finish_in(held, commit.publish());
     }
 }
 

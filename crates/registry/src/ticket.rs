@@ -93,6 +93,7 @@ impl Registry {
             registry: self.clone(),
             namespace: Arc::clone(namespace),
             hash,
+            name: entry.name.clone(),
             entry: Some(entry),
             asked_at,
             deadline: waiting.deadline,
@@ -148,6 +149,7 @@ struct Registering {
     registry: Registry,
     namespace: Arc<Namespace>,
     hash: u64,
+    name: Name,
     entry: Option<Entry>,
     asked_at: Instant,
     deadline: Instant,
@@ -212,6 +214,20 @@ impl Waiting {
 }
 
 impl Registering {
+    /// Has the one outcome told that there is, whoever waits for it.
+    fn tell(&self, outcome: Outcome) {
+        let mut state = self.shared.lock();
+        let waker = match &mut *state {
+            State::Decided(_) => return,
+            State::Waiting(waker) | State::Taken(waker) => waker.take(),
+        };
+        *state = State::Decided(outcome);
+        drop(state);
+        if let Some(waker) = waker {
+            self.registry.shared().system().contain(|| waker.wake());
+        }
+    }
+
     /// Takes it up, unless it was given up.
     fn take(&self) -> bool {
         let mut state = self.shared.lock();
@@ -241,20 +257,22 @@ impl Request for Registering {
         self.registry.shared().finish(published)
     }
 
-    fn answer(self: Box<Self>, revision: Revision) {
-        let mut state = self.shared.lock();
-        let State::Taken(waker) = &mut *state else { return };
-        let waker = waker.take();
-        *state = State::Decided(self.outcome.map(|()| revision));
-        drop(state);
-        if let Some(waker) = waker {
-            self.registry.shared().system().contain(|| waker.wake());
-        }
+    fn answer(mut self: Box<Self>, revision: Revision) {
+        let outcome = std::mem::replace(&mut self.outcome, Ok(()));
+        self.tell(outcome.map(|()| revision));
     }
 
-    fn carry_on(&self) {
+    fn carrier(&self) -> Box<dyn FnOnce()> {
         let rest = Rest(Arc::clone(&self.namespace));
-        self.registry.shared().system().env().spawn(rest.serve());
+        let env = self.registry.shared().system().env().clone();
+        Box::new(move || env.spawn(rest.serve()))
+    }
+}
+
+/// Its turn was interrupted before there was an answer, or it was not taken up and the registry ends.
+impl Drop for Registering {
+    fn drop(&mut self) {
+        self.tell(Err(RegisterError::Interrupted { name: self.name.clone() }));
     }
 }
 

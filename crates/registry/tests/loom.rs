@@ -41,3 +41,9 @@ fn request_during_updates() {
 fn two_requests_during_an_update() {
     model::check(model::two_requests_during_an_update);
 }
+
+/// Guarantee F1
+#[test]
+fn query_during_rebuild() {
+    model::check(model::query_during_rebuild);
+}

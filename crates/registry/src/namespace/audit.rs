@@ -20,7 +20,7 @@ impl Namespace {
     }
 
     /// The versions in a slot, newest first.
-    fn chain(&self, slot: u32) -> Vec<Arc<Version>> {
+    pub(super) fn chain(&self, slot: u32) -> Vec<Arc<Version>> {
         let newest = self.slots.get(slot).and_then(|place| place.load().as_ref().cloned());
         std::iter::successors(newest, |version| version.older()).collect()
     }
@@ -99,14 +99,8 @@ impl Namespace {
 
     /// The indexed values of an entry.
     fn values_of(&self, entry: &Entry) -> BTreeSet<(Attribute, String)> {
-        let metadata = &entry.metadata;
-        let capabilities =
-            metadata.capabilities().map(|value| (Attribute::Capability, value.into()));
-        let health = (Attribute::Health, metadata.health().as_str().into());
-        let kind = (Attribute::Kind, metadata.kind().as_str().into());
-        let node = (Attribute::Node, entry.pid.node().get().to_string());
-        let mut values: BTreeSet<_> = capabilities.chain([health, kind, node]).collect();
-        self.indexed.each(entry, |attribute, value| {
+        let mut values = BTreeSet::new();
+        self.each_term(entry, |attribute, value| {
             values.insert((attribute, value.to_owned()));
         });
         values

@@ -145,10 +145,30 @@ impl Cells {
 
     /// Copies what is in use to a table with room, and makes that the current one.
     fn copy(&self, load: &mut Load, from: Current<'_>) -> Current<'_> {
+        let cells = from.table.iter().map(|cell| cell.load(Ordering::Relaxed));
+        self.fill(load, from, cells.filter(|cell| *cell > TOMBSTONE))
+    }
+
+    /// Forgets everything and enters these numbers, each with its hash. Readers find those that were there before
+    /// all the time. Writer only.
+    pub(super) fn refill(&self, load: &mut Load, all: &[(u64, u32)]) {
+        *load = Load { used: all.len(), tombstones: 0 };
+        self.fill(load, self.current(), all.iter().map(|&(hash, number)| cell_of(hash, number)));
+    }
+
+    /// Makes a table of these cells, with room for some more, the current one.
+    fn fill(
+        &self,
+        load: &mut Load,
+        from: Current<'_>,
+        cells: impl Iterator<Item = u64>,
+    ) -> Current<'_> {
         let (tables, level, side) = (from.word >> 8, (from.word >> 1) & 0x7f, from.word & 1);
-        let is_crowded = load.used * 2 > from.table.len();
-        let next = if is_crowded { level + 1 } else { level };
-        let word = ((tables + 1) << 8) | (next << 1) | if is_crowded { 0 } else { 1 - side };
+        let mut next = level;
+        while load.used * 2 > 1 << (FIRST_BITS as usize + usize::try_from(next).unwrap_or(0)) {
+            next += 1;
+        }
+        let word = ((tables + 1) << 8) | (next << 1) | if next > level { 0 } else { 1 - side };
         let table = self.table(word);
         // A reader that sees what is written here, in a table that it took for the current one, sees that
         // another one is.
@@ -156,12 +176,10 @@ impl Cells {
         for cell in table {
             cell.store(EMPTY, Ordering::Relaxed);
         }
-        for cell in from.table {
-            let cell = cell.load(Ordering::Relaxed);
-            if cell > TOMBSTONE
-                && let Some(place) =
-                    probe(table, cell >> 32).find(|place| place.load(Ordering::Relaxed) == EMPTY)
-            {
+        for cell in cells {
+            let place =
+                probe(table, cell >> 32).find(|place| place.load(Ordering::Relaxed) == EMPTY);
+            if let Some(place) = place {
                 place.store(cell, Ordering::Relaxed);
             }
         }

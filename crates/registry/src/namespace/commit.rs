@@ -14,11 +14,11 @@ use super::ring::{Cause, Change};
 use super::turn::Turn;
 use super::version::{Standing, TermNumbers, Version};
 use super::{Key, Namespace, Noted, Writer};
+use crate::crash;
 use crate::entry::Entry;
-use crate::indexed::{Attribute, Index};
+use crate::indexed::Attribute;
 use crate::patience::{Busy, Patience};
 use crate::revision::Revision;
-use crate::value::Scalar;
 
 /// The writer's turn. Nothing is visible before [`Commit::publish`]; a commit that is dropped without
 /// changes does nothing.
@@ -102,9 +102,12 @@ impl<'a> Commit<'a> {
             self.writer.slots() - 1
         });
         self.writer.entries += 1;
+        crash::point();
         let after = self.link(slot, hash, entry, None);
         let namespace = self.namespace;
+        crash::point();
         namespace.ids.insert(&mut self.writer.ids, hash, slot);
+        crash::point();
         self.note(None, Some(after), Cause::Registered);
         slot
     }
@@ -125,6 +128,7 @@ impl<'a> Commit<'a> {
     pub(crate) fn remove(&mut self, old: &Arc<Version>, cause: Cause) {
         self.namespace.mark(old.slot, |block| &block.dirty, true);
         self.end(old);
+        crash::point();
         self.writer.entries -= 1;
         self.changed = true;
         self.note(Some(old), None, cause);
@@ -153,6 +157,7 @@ impl<'a> Commit<'a> {
         let older = self.writer.newest(slot).cloned();
         let terms = same.unwrap_or_else(|| self.enter_terms(&entry, slot, older.as_deref()));
         self.writer.bytes += entry.bytes();
+        crash::point();
         if let Some(older) = older.as_ref().filter(|older| older.stands()) {
             self.end(older);
         }
@@ -160,6 +165,7 @@ impl<'a> Commit<'a> {
         if let Some(noted) = self.writer.slots.get_mut(slot as usize) {
             noted.newest = Some(Arc::clone(&version));
         }
+        crash::point();
         let place = namespace.slots.grow(slot);
         drop(place.map(|place| place.swap(Some(Arc::clone(&version)))));
         self.writer.pend(slot);
@@ -173,6 +179,7 @@ impl<'a> Commit<'a> {
         if !fault::planted("registry_bytes_drift") {
             self.writer.bytes -= old.entry.bytes();
         }
+        crash::point();
         self.writer.pend(old.slot);
         self.leftovers.ended.push(Arc::clone(old));
     }
@@ -191,15 +198,12 @@ impl<'a> Commit<'a> {
             Some(same) => same.terms.iter().copied().take(labels.len()).collect(),
             None => labels.iter().map(|value| enter(Attribute::Capability, value)).collect(),
         };
-        terms.push(enter(Attribute::Health, entry.metadata.health().as_str()));
-        terms.push(enter(Attribute::Kind, entry.metadata.kind().as_str()));
-        let node = Scalar::Integer(entry.pid.node().get().into());
-        terms.extend(Index::Node.term(node, &mut enter));
-        let fixed = terms.len();
+        let behind = terms.len();
         namespace.indexed.each(entry, |attribute, value| {
             let number = enter(attribute, value);
+            crash::point();
             // A list may have a value twice, and equal ones are one.
-            if !terms.iter().skip(fixed).any(|entered| *entered == number) {
+            if !terms.iter().skip(behind).any(|entered| *entered == number) {
                 terms.push(number);
             }
         });
@@ -213,12 +217,15 @@ impl<'a> Commit<'a> {
             return Published { revision, wakers: Vec::new(), warning: None };
         }
         let namespace = self.namespace;
+        crash::point();
         namespace.clock.store(self.revision, Ordering::Release);
+        crash::point();
         let wakers = if self.changes.is_empty() {
             Vec::new()
         } else {
             namespace.ring.push(self.changes.drain(..), &namespace.bounds)
         };
+        crash::point();
         let leftovers = std::mem::take(&mut self.leftovers);
         let warning = namespace.note_pressure(&self.writer);
         let unlinked = namespace.reclaim(&mut self.writer, leftovers, self.revision);

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::version::{TermNumbers, Version};
 use super::{Namespace, Unlinked, Writer};
+use crate::crash;
 
 /// What a commit leaves to be reclaimed.
 #[derive(Default)]
@@ -91,10 +92,10 @@ impl Namespace {
         // SeqCst: between going and this look, as between a publication and a look at the readers.
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::Acquire)
-            && let Some(mut writer) = self.writer.try_lock()
+            && let Some(mut turn) = self.try_turn()
         {
-            let unlinked = self.reclaim_waiting(&mut writer);
-            drop(writer);
+            let unlinked = self.reclaim_waiting(&mut turn);
+            drop(turn);
             drop(unlinked);
             return true;
         }
@@ -130,6 +131,7 @@ impl Namespace {
             drop(self.slots.get(slot).map(|place| place.swap(None)));
             self.mark(slot, |block| &block.taken, false);
         }
+        crash::point();
         if fault::planted("registry_index_row_left") {
             return;
         }
@@ -139,6 +141,7 @@ impl Namespace {
                 self.terms.leave(&mut writer.terms, *term, slot);
             }
         }
+        crash::point();
         if writer.newest(slot).is_none() {
             self.ids.remove(&mut writer.ids, last.hash(), slot);
         }
@@ -164,6 +167,7 @@ impl Namespace {
     fn settle(&self, writer: &mut Writer, slot: u32) {
         let Some(noted) = writer.slots.get_mut(slot as usize) else { return };
         // One for each version that came and each that went: all of them are over.
+        crash::point();
         noted.pending -= 1;
         if noted.pending > 0 {
             return;

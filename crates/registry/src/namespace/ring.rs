@@ -136,6 +136,18 @@ impl Ring {
         wakers
     }
 
+    /// Loses all changes and one more, so that whoever watches is told that some are missing; returns whom to wake.
+    pub(super) fn lose_all(&self) -> Vec<Waker> {
+        let mut state = self.state.lock();
+        state.first = state.next() + 1;
+        let lost = std::mem::take(&mut state.changes);
+        state.bytes = 0;
+        let wakers = state.watchers.values_mut().filter_map(Option::take).collect();
+        drop(state);
+        drop(lost);
+        wakers
+    }
+
     /// What a watcher has not read yet, from the change with the number `next`.
     pub(crate) fn read(&self, watcher: u64, next: u64, waker: &Waker) -> Found {
         // A stranger's code, so before the lock.

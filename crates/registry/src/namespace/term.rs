@@ -8,6 +8,7 @@ use foundation_env::sync::atomic::AtomicU32;
 use super::cells::{Cells, Load};
 use super::chunks::Chunks;
 use super::members::{Held, Members};
+use crate::crash;
 use crate::indexed::Attribute;
 
 /// What a term is found by.
@@ -87,19 +88,50 @@ impl Terms {
         number
     }
 
+    /// Forgets all terms and makes those that are carried: the number of each, and a slot. Readers find those that were
+    /// there before all the time. Writer only.
+    pub(super) fn refill<'a>(
+        &self,
+        book: &mut TermBook,
+        carried: impl Iterator<Item = (u32, TermKey<'a>, u32)>,
+    ) {
+        let mut terms: Vec<_> = std::iter::repeat_with(|| None).take(book.terms.len()).collect();
+        for (number, key, slot) in carried {
+            let number = number as usize;
+            if terms.len() <= number {
+                terms.resize_with(number + 1, || None);
+            }
+            if let Some(place) = terms.get_mut(number) {
+                let noted = place.get_or_insert_with(|| Noted::new(key));
+                noted.term.members.insert(&mut noted.blocks, slot);
+            }
+        }
+        let (mut free, mut hashes) = (Vec::new(), Vec::new());
+        for (number, noted) in (0..).zip(&terms) {
+            match noted {
+                Some(noted) => hashes.push((noted.term.hash, number)),
+                None => free.push(number),
+            }
+            let term = noted.as_ref().map(|noted| Arc::clone(&noted.term));
+            drop(self.list.grow(number).map(|place| place.swap(term)));
+        }
+        self.cells.refill(&mut book.load, &hashes);
+        (book.terms, book.free) = (terms, free);
+    }
+
     fn add(&self, book: &mut TermBook, key: TermKey<'_>) -> u32 {
         let number = book.free.pop().unwrap_or_else(|| {
             book.terms.push(None);
             u32::try_from(book.terms.len() - 1).unwrap_or(u32::MAX)
         });
-        let TermKey { attribute, value, hash } = key;
-        let (members, turn) = (Members::default(), AtomicU32::new(0));
-        let term = Arc::new(Term { attribute, value: value.into(), hash, members, turn });
+        let noted = Noted::new(key);
+        let term = Arc::clone(&noted.term);
         if let Some(place) = book.terms.get_mut(number as usize) {
-            *place = Some(Noted { term: Arc::clone(&term), blocks: Held::default() });
+            *place = Some(noted);
         }
         drop(self.list.grow(number).map(|place| place.swap(Some(term))));
-        self.cells.insert(&mut book.load, hash, number);
+        crash::point();
+        self.cells.insert(&mut book.load, key.hash, number);
         number
     }
 
@@ -110,6 +142,7 @@ impl Terms {
         if noted.term.members.len() > 0 {
             return;
         }
+        crash::point();
         let hash = noted.term.hash;
         self.cells.remove(&mut book.load, hash, number);
         drop(self.list.get(number).map(|place| place.swap(None)));
@@ -117,6 +150,14 @@ impl Terms {
             *place = None;
         }
         book.free.push(number);
+    }
+}
+
+impl Noted {
+    fn new(TermKey { attribute, value, hash }: TermKey<'_>) -> Self {
+        let (members, turn) = (Members::default(), AtomicU32::new(0));
+        let term = Arc::new(Term { attribute, value: value.into(), hash, members, turn });
+        Self { term, blocks: Held::default() }
     }
 }
 

@@ -15,13 +15,15 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::{AtomicBool, Ordering, fence};
 use foundation_env::sync::{Mutex, TimedMutexGuard};
 
 use super::commit::{Commit, Published};
-use super::{Namespace, Writer};
+use super::{Aftermath, Namespace, Writer};
 use crate::patience::{Busy, Patience};
 use crate::revision::Revision;
 
@@ -30,15 +32,27 @@ const SERVED_MAX: usize = 32;
 
 /// The writer's turn.
 pub(crate) struct Turn<'a> {
-    writer: TimedMutexGuard<'a, Writer>,
+    writer: WriterGuard<'a>,
     /// Dropped after the guard.
     pub(super) end: TurnEnd<'a>,
 }
 
-/// What is to be done when the turn was let go: on drop, serves those who are queued. No lock may be held then,
-/// since their wakers are strangers' code.
+/// The lock of the writer. Whoever crashes holding it builds the namespace anew before he lets it go.
+pub(crate) struct WriterGuard<'a> {
+    namespace: &'a Namespace,
+    writer: TimedMutexGuard<'a, Writer>,
+    /// It was taken by a drop during somebody else's panic.
+    was_panicking: bool,
+}
+
+/// What is to be done when the turn was let go: on drop, tells of a rebuild and serves those who are queued. No lock
+/// may be held then, since their wakers are strangers' code.
 #[must_use = "dropping it serves the queue"]
-pub(crate) struct TurnEnd<'a>(Option<&'a Namespace>);
+pub(crate) struct TurnEnd<'a> {
+    namespace: &'a Namespace,
+    serves: bool,
+    aftermath: Option<Box<Aftermath>>,
+}
 
 /// Something that waits for the turn without a thread.
 pub(crate) trait Request: Send {
@@ -51,8 +65,8 @@ pub(crate) trait Request: Send {
     /// Tells who made it. Nothing is locked.
     fn answer(self: Box<Self>, revision: Revision);
 
-    /// Has [`Namespace::serve_some`] called until it returns false, on another thread or later.
-    fn carry_on(&self);
+    /// Returns what has [`Namespace::serve_some`] called until it returns false, on another thread or later.
+    fn carrier(&self) -> Box<dyn FnOnce()>;
 }
 
 /// The queue.
@@ -86,6 +100,10 @@ impl Requests {
         taken
     }
 
+    fn carrier(&self) -> Option<Box<dyn FnOnce()>> {
+        self.queue.lock().front().map(|first| first.carrier())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.queue.lock().len()
     }
@@ -98,14 +116,13 @@ impl Requests {
 impl Namespace {
     /// Waits for the turn, however long it takes: for those who cannot be refused.
     pub(crate) fn turn(&self) -> Turn<'_> {
-        Turn { writer: self.writer.lock(), end: TurnEnd(Some(self)) }
+        self.begin_turn(self.writer.lock())
     }
 
     /// Waits for the turn as long as there is patience.
     #[inline]
     pub(crate) fn turn_within(&self, patience: &mut Patience<'_>) -> Result<Turn<'_>, Busy> {
-        let writer = patience.lock(&self.writer, &self.label)?;
-        Ok(Turn { writer, end: TurnEnd(Some(self)) })
+        Ok(self.begin_turn(patience.lock(&self.writer, &self.label)?))
     }
 
     /// Takes the turn if nobody has it and nobody is queued for it, so that requests are served in order.
@@ -113,7 +130,33 @@ impl Namespace {
         if self.requests.wait() {
             return None;
         }
-        Some(Turn { writer: self.writer.try_lock()?, end: TurnEnd(Some(self)) })
+        Some(self.begin_turn(self.writer.try_lock()?))
+    }
+
+    /// Takes the turn if nobody has it. Whoever asks for it so serves those who are queued himself.
+    pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
+        let mut turn = self.begin_turn(self.writer.try_lock()?);
+        turn.end.serves = false;
+        Some(turn)
+    }
+
+    #[inline]
+    fn begin_turn<'a>(&'a self, writer: TimedMutexGuard<'a, Writer>) -> Turn<'a> {
+        let was_panicking = thread::panicking();
+        let mut writer = WriterGuard { namespace: self, writer, was_panicking };
+        if writer.is_torn {
+            // Building it anew was tried, and crashed too.
+            self.mend(&mut writer);
+        }
+        let aftermath = writer.aftermath.take();
+        Turn { writer, end: TurnEnd { namespace: self, serves: true, aftermath } }
+    }
+
+    #[cold]
+    fn mend(&self, writer: &mut Writer) {
+        if !fault::planted("registry_torn_goes_on") {
+            writer.aftermath = Some(Box::new(self.rebuild(writer)));
+        }
     }
 
     /// Queues a request, and serves it if the turn is free. Returns it if there are `len_max` already.
@@ -145,9 +188,9 @@ impl Namespace {
         loop {
             // SeqCst: between finding a request and finding the turn taken; see the module text.
             fence(Ordering::SeqCst);
-            let Some(writer) = self.writer.try_lock() else { return false };
+            let Some(turn) = self.try_turn() else { return false };
             let mut served = self.requests.take();
-            let mut commit = Commit::new(self, Turn { writer, end: TurnEnd(None) });
+            let mut commit = Commit::new(self, turn);
             for request in &mut served {
                 request.decide(&mut commit);
             }
@@ -157,7 +200,7 @@ impl Namespace {
             let is_more = self.requests.wait();
             if let Some(first) = served.first() {
                 if is_more && hands_on {
-                    first.carry_on();
+                    first.carrier()();
                 }
                 let revision = first.finish(published);
                 for request in served {
@@ -174,7 +217,7 @@ impl Namespace {
 
 impl<'a> Turn<'a> {
     /// Splits it, for who lets it go while other locks are held.
-    pub(crate) fn split(self) -> (TimedMutexGuard<'a, Writer>, TurnEnd<'a>) {
+    pub(crate) fn split(self) -> (WriterGuard<'a>, TurnEnd<'a>) {
         (self.writer, self.end)
     }
 }
@@ -193,10 +236,48 @@ impl DerefMut for Turn<'_> {
     }
 }
 
+impl Deref for WriterGuard<'_> {
+    type Target = Writer;
+
+    fn deref(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+impl DerefMut for WriterGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+}
+
+impl Drop for WriterGuard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() && !self.was_panicking {
+            self.writer.is_torn = true;
+            let Self { namespace, writer, .. } = self;
+            // A second panic must not get out, or it would be the end of everything. Whoever has the next turn tries
+            // again.
+            drop(catch_unwind(AssertUnwindSafe(|| namespace.mend(writer))));
+        }
+    }
+}
+
 impl Drop for TurnEnd<'_> {
     fn drop(&mut self) {
-        if let Some(namespace) = self.0 {
-            namespace.serve();
+        if let (Some(aftermath), Some(keeper)) = (self.aftermath.take(), &self.namespace.keeper) {
+            keeper.report(self.namespace, *aftermath);
+        }
+        if !self.serves {
+            return;
+        }
+        if thread::panicking() {
+            // A second panic would be the end of everything, so somebody else serves.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(self.namespace.try_turn()))));
+            if let Some(carry_on) = self.namespace.requests.carrier() {
+                carry_on();
+            }
+        } else {
+            self.namespace.serve();
         }
     }
 }

@@ -80,6 +80,17 @@ impl Version {
         self.end.store(revision, Ordering::Release);
     }
 
+    pub(super) fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// Undoes a [`Version::close`] at a revision that was not published.
+    pub(super) fn reopen(&self, published: u64) {
+        if self.end() > published {
+            self.end.store(OPEN, Ordering::Release);
+        }
+    }
+
     pub(crate) fn older(&self) -> Option<Arc<Self>> {
         self.older.as_ref()?.load().into_arc()
     }

@@ -8,7 +8,7 @@ use crate::hash::Seed;
 use crate::indexed::Indexed;
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
-use crate::namespace::{Bounds, Cause, Namespace};
+use crate::namespace::{Bounds, Cause, Namespace, Settings};
 
 const WAITING_MAX: usize = 1 << 16;
 
@@ -21,7 +21,9 @@ pub(in crate::namespace) fn with_one_entry(waiting_bytes_max: usize) -> Namespac
         changes_max: 16,
         change_bytes_max: 1 << 10,
     };
-    let namespace = Namespace::new(Arc::from("agents"), Seed::new(1), bounds, Indexed::default());
+    let settings =
+        Settings { seed: Seed::new(1), bounds, indexed: Indexed::default(), keeper: None };
+    let namespace = Namespace::new(Arc::from("agents"), settings);
     let name = Name::new("agents", "a").unwrap();
     let pid = Pid::new(NodeId::LOCAL, 1, NonZeroU32::MIN);
     let metadata = Metadata::new(["x"]).unwrap();
