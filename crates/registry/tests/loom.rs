@@ -6,7 +6,7 @@
 
 use foundation_registry::model;
 
-/// Guarantee I1
+/// Guarantee S1
 #[test]
 fn lookup_during_updates() {
     model::check(model::lookup_during_updates);

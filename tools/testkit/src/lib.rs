@@ -3,6 +3,7 @@
 //! - [`sim_seeds`] runs a scenario under many seeds, each twice, and says how to replay a failure.
 //! - [`wait_for`] waits on a level, never on an edge, and says what it saw when it gives up.
 //! - [`Swarm`] draws the options of a run: ranges with their ends, and weights with some at zero.
+//! - [`linearize`] judges whether a recorded history is one of an object that does one thing after the other.
 //! - [`CountingAllocator`] counts live bytes and allocations exactly.
 //!
 //! It panics where a test has failed; that is its purpose. It is a dev-dependency only.
@@ -30,11 +31,13 @@
 //! ```
 
 mod allocator;
+mod history;
 mod seeds;
 mod swarm;
 mod wait;
 
 pub use allocator::{Allocations, CountingAllocator};
+pub use history::{Call, Stuck, linearize};
 pub use seeds::{Failure, Outcome, first_failure, sim_options, sim_run, sim_seeds, sim_seeds_with};
 pub use swarm::{Swarm, Weights};
 pub use wait::wait_for;
