@@ -14,6 +14,7 @@ mod picks;
 mod pressure;
 mod queries;
 mod replay;
+mod sizes;
 mod turns;
 mod views;
 mod waits;

@@ -38,6 +38,9 @@ mod wait;
 
 pub use allocator::{Allocations, CountingAllocator};
 pub use history::{Call, Stuck, linearize};
-pub use seeds::{Failure, Outcome, first_failure, sim_options, sim_run, sim_seeds, sim_seeds_with};
+pub use seeds::{
+    Failure, Outcome, first_failure, sim_options, sim_run, sim_seeds, sim_seeds_once,
+    sim_seeds_with,
+};
 pub use swarm::{Swarm, Weights};
 pub use wait::wait_for;

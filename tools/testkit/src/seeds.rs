@@ -104,11 +104,31 @@ where
     F: Fn(Env, u64) -> Fut,
     Fut: Future<Output = ()>,
 {
+    for_each_seed(seeds, options, |seed, options| check_deterministic(seed, options, &scenario));
+}
+
+/// Runs like [`sim_seeds`], but each seed once: for a test whose length is what it is for.
+///
+/// # Panics
+/// If a run fails, as [`sim_seeds`]. If a variable is not a number.
+pub fn sim_seeds_once<F, Fut>(seeds: Range<u64>, scenario: F)
+where
+    F: Fn(Env, u64) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    for_each_seed(seeds, sim_options, |seed, options| drop(sim_run(seed, options, &scenario)));
+}
+
+/// Runs what the variables leave of the seeds, and reports the first that fails.
+fn for_each_seed(
+    seeds: Range<u64>,
+    options: impl Fn(u64) -> SimOptions,
+    run: impl Fn(u64, SimOptions),
+) {
     let (seed, count) = (env::var(SEED_VARIABLE).ok(), env::var(COUNT_VARIABLE).ok());
     for (seed, tried) in plan(seeds, seed.as_deref(), count.as_deref()).zip(1_u64..) {
         let options = options(seed);
-        let run = AssertUnwindSafe(|| check_deterministic(seed, options, &scenario));
-        if let Err(payload) = catch_unwind(run) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| run(seed, options))) {
             print(&report(seed, tried, options, thread::current().name()));
             resume_unwind(payload);
         }
