@@ -18,8 +18,8 @@ use crate::indexed::{Attribute, Indexed};
 use crate::metadata::{Health, Metadata};
 use crate::name::Name;
 use crate::namespace::{
-    Bounds, Candidates, Cause, Commit, Namespace, Pins, Published, Reading, Request, Settings,
-    Version,
+    Bounds, Candidates, Cause, Cells, Commit, Load, Namespace, Pins, Published, Reading, Request,
+    Settings, Version,
 };
 use crate::revision::Revision;
 
@@ -240,6 +240,26 @@ pub fn two_requests_during_an_update() {
     for id in ["b", "c"] {
         assert_eq!(looked_up(&namespace, id).as_deref(), Some(id));
     }
+}
+
+/// A table is copied to one of the same size, and back to the first, while a reader looks: what stands in it all the
+/// time is found all the time.
+pub fn lookup_during_copies() {
+    // All of one hash, so that they stand in a row, and the one that is looked for behind two marks of others:
+    // the table has four cells and is full.
+    let (cells, mut load, hash, kept) = (Arc::new(Cells::new()), Load::default(), 1, 2);
+    (0..=kept).for_each(|number| cells.insert(&mut load, hash, number));
+    (0..kept).for_each(|number| cells.remove(&mut load, hash, number));
+    let writer = Arc::clone(&cells);
+    let writing = thread::spawn(move || {
+        writer.insert(&mut load, hash, 3);
+        writer.insert(&mut load, hash, 4);
+        writer.remove(&mut load, hash, 3);
+        writer.insert(&mut load, hash, 5);
+    });
+    let found = cells.find(hash, |number| (number == kept).then_some(number));
+    assert_eq!(found, Some(kept));
+    writing.join().expect("the writer ends");
 }
 
 /// Nothing waits for readers that have gone, and the namespace passes its audit.

@@ -43,10 +43,9 @@ fn name(id: usize) -> Name {
     Name::new("agents", &format!("agent-{id}")).unwrap()
 }
 
-/// Of values that many have, and of one that nobody else has at the time.
+/// Of a value that all have, and one that nobody has ever had.
 fn metadata(cycle: usize) -> Metadata {
-    let (some, own) = (format!("some-{}", cycle % 7), format!("own-{cycle}"));
-    Metadata::new(["all", &some, &own]).unwrap()
+    Metadata::new(["all", &format!("own-{cycle}")]).unwrap()
 }
 
 /// Registers [`PROCESSES`] times [`NAMES`] names, each different from the last time; a part of them is changed,

@@ -12,6 +12,12 @@ fn lookup_during_updates() {
     model::check(model::lookup_during_updates);
 }
 
+/// Guarantee S1
+#[test]
+fn lookup_during_copies() {
+    model::check(model::lookup_during_copies);
+}
+
 /// Guarantee I2
 #[test]
 fn query_during_updates() {

@@ -116,7 +116,9 @@ where
     F: Fn(Env, u64) -> Fut,
     Fut: Future<Output = ()>,
 {
-    for_each_seed(seeds, sim_options, |seed, options| drop(sim_run(seed, options, &scenario)));
+    for_each_seed(seeds, sim_options, |seed, options| {
+        sim_run(seed, options, &scenario);
+    });
 }
 
 /// Runs what the variables leave of the seeds, and reports the first that fails.
