@@ -1,4 +1,5 @@
-//! Registering against a death and against each other, on threads whose schedules shuttle samples.
+//! Registering against a death and against each other, and reading while others write, on threads whose schedules
+//! shuttle samples.
 
 #![cfg(foundation_shuttle)]
 #![expect(clippy::expect_used, reason = "a test fails where its world is not as built")]
@@ -18,7 +19,11 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
 use foundation_process::{Context, Outcome, Process, System};
-use foundation_registry::{Metadata, Name, Registry};
+use foundation_registry::{Entry, Health, Metadata, Name, Query, Registry};
+
+mod replay;
+
+use replay::{Replay, Witness};
 
 /// Schedules per scenario: uniformly random, then with three priority changes.
 const SCHEDULES: (usize, usize) = (3_000, 2_000);
@@ -294,5 +299,117 @@ fn a_watch_that_resynchronises_while_others_write_sees_each_change_once() {
             stands = after;
         }
         assert_eq!(world.registry.lookup(&name), Some(stands), "nothing is missing at the end");
+    });
+}
+
+/// What a reader asks, by the name a query has for it.
+const HEALTHS: [Health; 2] = [Health::Healthy, Health::Degraded];
+
+/// A reader's questions, and the answers, to be judged when the witness knows what stood at each revision.
+struct Reader {
+    world: World,
+    queries: [Query; 2],
+    everything: Query,
+    pages: Vec<(Option<Health>, foundation_registry::Page)>,
+    counts: Vec<(Health, usize, (u64, u64))>,
+}
+
+fn is(health: Option<Health>) -> impl Fn(&Entry) -> bool {
+    move |entry| health.is_none_or(|health| entry.metadata.health() == health)
+}
+
+impl Reader {
+    fn new(world: &World) -> Self {
+        let of = |health: Health| format!("health:{}", health.as_str()).parse().expect("a query");
+        let everything = "capability:x".parse().expect("a query");
+        let (queries, pages, counts) = (HEALTHS.map(of), Vec::new(), Vec::new());
+        Self { world: world.clone(), queries, everything, pages, counts }
+    }
+
+    fn read(mut self) -> Self {
+        let registry = &self.world.registry;
+        for (health, query) in HEALTHS.into_iter().zip(&self.queries) {
+            self.pages.push((Some(health), registry.query("agents", query)));
+            let before = registry.revision("agents").get();
+            let count = registry.count("agents", query);
+            self.counts.push((health, count, (before, registry.revision("agents").get())));
+        }
+        self.pages.push((None, registry.query("agents", &self.everything)));
+        self
+    }
+
+    fn judge(&self, replay: &Replay) {
+        for (health, page) in &self.pages {
+            replay.check_page(page, is(*health));
+        }
+        for (health, count, around) in &self.counts {
+            replay.check_count(*count, *around, is(Some(*health)));
+        }
+    }
+}
+
+/// Lets `threads` run beside two readers, and judges what these read by what a watch was told.
+fn read_beside(world: &World, witness: Witness, threads: Vec<thread::JoinHandle<()>>) {
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let reader = Reader::new(world);
+            thread::spawn(move || reader.read())
+        })
+        .collect();
+    let readers: Vec<_> =
+        readers.into_iter().map(|reader| reader.join().expect("reading is undisturbed")).collect();
+    for thread in threads {
+        thread.join().expect("the thread is undisturbed");
+    }
+    let replay = witness.replay();
+    readers.iter().for_each(|reader| reader.judge(&replay));
+    assert_eq!(invariants::check(&world.registry), []);
+    assert_eq!(world.registry.counts().waiting, 0, "nothing waits for readers that have gone");
+}
+
+/// Guarantee I2
+/// Guarantee N1
+#[test]
+fn readers_beside_writers_see_one_revision_each() {
+    sample(|| {
+        let (_simulation, world, [one, two]) = two_workers();
+        let witness = Witness::of(&world.registry, "agents");
+        let [a, b, c] = ["a", "b", "c"].map(|id| name("agents", id));
+        world.registry.register(one, a.clone(), metadata()).expect("free");
+        world.registry.register(two, b.clone(), metadata()).expect("free");
+        let registry = world.registry.clone();
+        let changing = thread::spawn(move || {
+            for health in [Health::Degraded, Health::Healthy] {
+                registry.set_health(&a, one, health).expect("it is the owner's");
+            }
+        });
+        let registry = world.registry.clone();
+        let moving = thread::spawn(move || {
+            registry.unregister(&b, two).expect("it is the owner's");
+            registry.register(two, c, metadata()).expect("free");
+        });
+        read_beside(&world, witness, vec![changing, moving]);
+    });
+}
+
+/// Guarantee I2
+/// Guarantee N1
+#[test]
+fn readers_beside_deaths_see_one_revision_each() {
+    sample(|| {
+        let (simulation, world, [one, two]) = two_workers();
+        let witness = Witness::of(&world.registry, "agents");
+        for (pid, id) in [(one, "a"), (one, "b"), (two, "c")] {
+            world.registry.register(pid, name("agents", id), metadata()).expect("free");
+        }
+        let dying = thread::spawn(move || drop(simulation));
+        let registry = world.registry.clone();
+        let taking = thread::spawn(move || {
+            // Refused when the death was faster.
+            drop(registry.hand_over(&name("agents", "a"), one, two));
+            drop(registry.set_health(&name("agents", "c"), two, Health::Degraded));
+        });
+        read_beside(&world, witness, vec![dying, taking]);
+        assert_eq!(world.registry.counts().entries, 0);
     });
 }
