@@ -236,7 +236,9 @@ fn who_is_told_of_a_revision_reads_at_least_that() {
         let (at, counted) = read.expect("it is waited for");
         assert!(at >= revision, "{at} and {revision}");
         assert!(counted >= usize::from(revision > 0));
-        writers.map(|writer| writer.join().expect("registering is not disturbed"));
+        for writer in writers {
+            writer.join().expect("registering is not disturbed");
+        }
         let count = world.registry.read("agents", |view| view.count_by_capability("x"));
         assert_eq!(count, Ok(2));
     });

@@ -5,6 +5,7 @@
 
 mod deaths;
 mod discovery;
+mod elixir;
 mod groups;
 mod history;
 mod indexes;
