@@ -443,9 +443,14 @@ impl Registry {
         entry: &Entry,
     ) -> Result<(), RegisterError> {
         if found.entry.pid != entry.pid {
+            let release = || self.shared().release(found.entry.pid, namespace, found.slot);
+            if fault::planted("registry_released_before_claim") {
+                release();
+                return self.claim(entry, namespace, found.slot);
+            }
             self.claim(entry, namespace, found.slot)?;
             if !fault::planted("registry_old_owner_keeps_row") {
-                self.shared().release(found.entry.pid, namespace, found.slot);
+                release();
             }
         }
         Ok(())

@@ -270,6 +270,9 @@ impl Namespace {
         key: Key<'_>,
         mut use_it: impl FnMut(&Arc<Version>) -> R,
     ) -> Option<R> {
+        if fault::planted("registry_lookup_waits") {
+            drop(self.turn());
+        }
         loop {
             let revision = self.revision();
             let mut is_doubtful = false;

@@ -478,6 +478,9 @@ impl Shared {
                 }
                 self.system.contain(|| drop(namespace.turn()));
             }
+            if fault::planted("registry_death_stops_early") {
+                break;
+            }
         }
         drop(self.holdings(held).owners.forget(row));
     }

@@ -19,7 +19,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
 use foundation_process::{Context, Outcome, Process, System};
-use foundation_registry::{Entry, Health, Metadata, Name, Query, Registry};
+use foundation_registry::{Entry, Metadata, Name, Query, Registry};
 
 mod replay;
 

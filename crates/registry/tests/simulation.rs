@@ -5,6 +5,7 @@
 
 mod deaths;
 mod discovery;
+mod effects;
 mod elixir;
 mod groups;
 mod history;

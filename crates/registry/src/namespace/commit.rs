@@ -217,8 +217,9 @@ impl<'a> Commit<'a> {
             return Published { revision, wakers: Vec::new(), warning: None };
         }
         let namespace = self.namespace;
+        let late = u64::from(fault::planted("registry_published_late"));
         crash::point();
-        namespace.clock.store(self.revision, Ordering::Release);
+        namespace.clock.store(self.revision - late, Ordering::Release);
         crash::point();
         let wakers = if self.changes.is_empty() {
             Vec::new()

@@ -124,6 +124,7 @@ async fn all_observers_find_the_names_free(world: World, way: Way) {
 }
 
 /// Guarantee I1
+/// Guarantee S2
 #[test]
 fn whoever_learns_of_a_death_finds_the_names_free() {
     for way in Way::ALL {

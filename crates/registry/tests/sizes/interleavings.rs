@@ -132,6 +132,8 @@ impl Town {
 }
 
 /// Guarantee I1
+/// Guarantee L3
+/// Guarantee S2
 #[test]
 fn in_a_million_interleavings_nobody_finds_the_dead() {
     sim_seeds_once(0..RUNS, |env, seed| async move {
