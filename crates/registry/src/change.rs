@@ -156,9 +156,9 @@ impl Registry {
         };
         let more = entry.bytes().saturating_sub(found.entry.bytes());
         self.refuse_full(&mut commit, namespace, 0, more)?;
-        self.change_owner(namespace, &found, &entry)?;
+        self.claim_from(namespace, &found, &entry)?;
         commit.update(&found, entry, Cause::Replaced);
-        let revision = self.shared().finish(commit.publish());
+        let revision = self.publish(commit, namespace, &found);
         Ok((revision, Some(Registration::new(found))))
     }
 
@@ -173,7 +173,7 @@ impl Registry {
             let entry = Entry { pid: to, ..changed_at(found, now) };
             let refused =
                 |source| UpdateError::Refused { name: name.clone(), source: Box::new(source) };
-            self.change_owner(namespace, found, &entry).map_err(refused)?;
+            self.claim_from(namespace, found, &entry).map_err(refused)?;
             commit.update(found, entry, Cause::Replaced);
             Ok(())
         })
@@ -186,11 +186,8 @@ impl Registry {
     ///
     /// See [`UpdateError`].
     pub fn unregister(&self, name: &Name, pid: Pid) -> Result<Revision, UpdateError> {
-        self.change(name, pid, |commit, namespace, found| {
+        self.change(name, pid, |commit, _, found| {
             commit.remove(found, Cause::Unregistered);
-            if !fault::planted("registry_owner_row_left") {
-                self.shared().release(pid, namespace, found.slot);
-            }
             Ok(())
         })
     }
@@ -349,7 +346,34 @@ impl Registry {
         let found = commit.find_owned(key, pid);
         let found = found.map_err(|NotOwner(owner)| not_owned(name, owner))?;
         f(&mut commit, namespace, &found)?;
-        Ok(self.shared().finish(commit.publish()))
+        Ok(self.publish(commit, namespace, &found))
+    }
+
+    /// Publishes a change of what was found, and lets its owner give the slot up if that has another now, or none.
+    ///
+    /// Not before the change is visible: until then a death of that owner has to wait for this turn, or whoever
+    /// learned of it would still find the dead.
+    fn publish(
+        &self,
+        commit: Commit<'_>,
+        namespace: &Arc<Namespace>,
+        found: &Arc<Version>,
+    ) -> Revision {
+        let (pid, slot) = (found.entry.pid, found.slot);
+        let keeps = match commit.owner_of(slot) {
+            Some(owner) => owner == pid || fault::planted("registry_old_owner_keeps_row"),
+            None => fault::planted("registry_owner_row_left"),
+        };
+        let give_up = || self.shared().release(pid, namespace, slot);
+        if !keeps && fault::planted("registry_given_up_unpublished") {
+            give_up();
+        }
+        let published = commit.publish_then(|| {
+            if !keeps {
+                give_up();
+            }
+        });
+        self.shared().finish(published)
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -435,25 +459,20 @@ impl Registry {
         self.shared().claim(entry.pid, &entry.name, owned)
     }
 
-    /// Moves a slot from the row of its owner to that of the entry that takes its place.
-    fn change_owner(
+    /// Enters a slot in the row of whom an entry gives it to; its owner keeps it until that is published.
+    fn claim_from(
         &self,
         namespace: &Arc<Namespace>,
         found: &Arc<Version>,
         entry: &Entry,
     ) -> Result<(), RegisterError> {
-        if found.entry.pid != entry.pid {
-            let release = || self.shared().release(found.entry.pid, namespace, found.slot);
-            if fault::planted("registry_released_before_claim") {
-                release();
-                return self.claim(entry, namespace, found.slot);
-            }
-            self.claim(entry, namespace, found.slot)?;
-            if !fault::planted("registry_old_owner_keeps_row") {
-                release();
-            }
+        if found.entry.pid == entry.pid {
+            return Ok(());
         }
-        Ok(())
+        if fault::planted("registry_released_before_claim") {
+            self.shared().release(found.entry.pid, namespace, found.slot);
+        }
+        self.claim(entry, namespace, found.slot)
     }
 }
 

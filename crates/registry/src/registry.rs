@@ -30,6 +30,9 @@
 //!   takes the writer's turn of each namespace in it. One in which a registration is under way it gets
 //!   only when that entry stands, and removes it.
 //!
+//! A name that leaves its owner, because it is unregistered or another process gets it, stands in the owner's row
+//! until that is published, in the same turn: a death meanwhile waits for the turn like any other.
+//!
 //! `unregister` removes an empty row and its hook under the lock of that part of the owners. If the hook
 //! is gone by then the process is Dying, so no second row can come, and the hook that ends by removing
 //! the row of its pid removes its own.

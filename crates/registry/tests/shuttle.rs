@@ -139,6 +139,32 @@ fn whoever_learns_on_another_thread_finds_the_name_free() {
     });
 }
 
+/// Guarantee I1
+#[test]
+fn whoever_learns_while_a_name_leaves_the_dead_finds_it_no_more() {
+    sample(|| {
+        let (simulation, world, [one, two]) = two_workers();
+        for id in ["a", "b", "c"] {
+            world.registry.register(one, name("agents", id), metadata()).expect("free");
+        }
+        let (monitor, registry) = (world.system.monitor(one), world.registry.clone());
+        let leaving = thread::spawn(move || {
+            // Each is refused when the death was faster.
+            drop(registry.unregister(&name("agents", "a"), one));
+            drop(registry.hand_over(&name("agents", "b"), one, two));
+            drop(registry.replace(two, name("agents", "c"), metadata()));
+        });
+        let dying = thread::spawn(move || drop(simulation));
+        block_on(monitor);
+        for id in ["a", "b", "c"] {
+            assert_ne!(world.registry.whereis(&name("agents", id)), Some(one), "{id}");
+        }
+        leaving.join().expect("changing is not disturbed");
+        dying.join().expect("the death is not disturbed");
+        assert_eq!(invariants::check(&world.registry), []);
+    });
+}
+
 /// Guarantee I5
 #[test]
 fn unregistering_against_a_death_keeps_the_tables_whole() {

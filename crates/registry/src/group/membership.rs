@@ -117,8 +117,11 @@ impl Registry {
         let mut commit = namespace.begin_within(&mut self.patience())?;
         let Ok(found) = commit.find_owned(key, pid) else { return Ok(false) };
         commit.remove(&found, Cause::Unregistered);
-        shared.release_from(Held::Memberships, pid, namespace, found.slot);
-        shared.finish_in(Held::Memberships, commit.publish());
+        // Not before it is visible, or who learns of a death meanwhile would still find the dead.
+        let published = commit.publish_then(|| {
+            shared.release_from(Held::Memberships, pid, namespace, found.slot);
+        });
+        shared.finish_in(Held::Memberships, published);
         Ok(true)
     }
 

@@ -210,8 +210,19 @@ impl<'a> Commit<'a> {
         terms
     }
 
+    /// Who has a slot when this commit is published.
+    pub(crate) fn owner_of(&self, slot: u32) -> Option<Pid> {
+        let newest = self.writer.newest(slot).filter(|newest| newest.stands());
+        newest.map(|newest| newest.entry.pid)
+    }
+
     /// Makes the changes visible, all at once; then reclaims what it can.
-    pub(crate) fn publish(mut self) -> Published {
+    pub(crate) fn publish(self) -> Published {
+        self.publish_then(|| {})
+    }
+
+    /// As [`Commit::publish`]; `then` is called in the same turn, when the changes are visible.
+    pub(crate) fn publish_then(mut self, then: impl FnOnce()) -> Published {
         if !self.changed {
             let revision = Revision::new(self.revision - 1);
             return Published { revision, wakers: Vec::new(), warning: None };
@@ -220,6 +231,8 @@ impl<'a> Commit<'a> {
         let late = u64::from(fault::planted("registry_published_late"));
         crash::point();
         namespace.clock.store(self.revision - late, Ordering::Release);
+        crash::point();
+        then();
         crash::point();
         let wakers = if self.changes.is_empty() {
             Vec::new()
