@@ -219,6 +219,25 @@ fn joining_and_leaving_against_a_death_leaves_no_member() {
     });
 }
 
+/// Guarantee G1
+#[test]
+fn whoever_learns_while_a_member_leaves_finds_it_no_more() {
+    sample(|| {
+        let (simulation, world, [pid, _]) = two_workers();
+        let group = Group::new("agents", "a").expect("it is valid");
+        assert_eq!(world.registry.join(&group, pid), Ok(true));
+        let (registry, left) = (world.registry.clone(), group.clone());
+        let leaving = thread::spawn(move || drop(registry.leave(&left, pid)));
+        let monitor = world.system.monitor(pid);
+        let dying = thread::spawn(move || drop(simulation));
+        block_on(monitor);
+        assert_eq!(world.registry.members(&group), []);
+        leaving.join().expect("leaving is not disturbed");
+        dying.join().expect("the death is not disturbed");
+        assert_eq!(invariants::check(&world.registry), []);
+    });
+}
+
 /// Guarantee S1
 #[test]
 fn of_two_that_register_one_name_one_wins() {

@@ -118,9 +118,11 @@ impl Registry {
         let Ok(found) = commit.find_owned(key, pid) else { return Ok(false) };
         commit.remove(&found, Cause::Unregistered);
         // Not before it is visible, or who learns of a death meanwhile would still find the dead.
-        let published = commit.publish_then(|| {
-            shared.release_from(Held::Memberships, pid, namespace, found.slot);
-        });
+        let give_up = || shared.release_from(Held::Memberships, pid, namespace, found.slot);
+        if fault::planted("registry_member_given_up_unpublished") {
+            give_up();
+        }
+        let published = commit.publish_then(give_up);
         shared.finish_in(Held::Memberships, published);
         Ok(true)
     }
