@@ -2,6 +2,9 @@
 //!
 //! They are built only under `foundation_loom` and `foundation_shuttle` and called by the tests of that
 //! name. There are no processes in them: what is driven is the protocol of commits, reads and reclaiming.
+//!
+//! Where it can be, the writer is the first thread: loom remembers one access to each atomic, and a writer that loads
+//! before it stores would hide from it what a reader loaded before.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "this is how a model fails")]
 
@@ -128,53 +131,49 @@ fn all_ids(reading: &Reading<'_>) -> (Vec<String>, Vec<String>, usize) {
 /// A name that is registered all the time is found, whatever happens to its entry.
 pub fn lookup_during_updates() {
     let namespace = with_one_entry();
-    let writer = Arc::clone(&namespace);
-    let writing = thread::spawn(move || {
-        set_health(&writer, "a", Health::Degraded);
-        set_health(&writer, "a", Health::Healthy);
+    let reader = Arc::clone(&namespace);
+    let reading = thread::spawn(move || {
+        assert_eq!(looked_up(&reader, "a").as_deref(), Some("a"));
     });
-    assert_eq!(looked_up(&namespace, "a").as_deref(), Some("a"));
-    writing.join().expect("the writer ends");
+    set_health(&namespace, "a", Health::Degraded);
+    set_health(&namespace, "a", Health::Healthy);
+    reading.join().expect("the reader ends");
 }
 
 /// At every revision the entry has one health, whether it is asked or counted, also when it goes back to
 /// the one it had before.
 pub fn query_during_updates() {
     let namespace = with_one_entry();
-    let writer = Arc::clone(&namespace);
-    let writing = thread::spawn(move || {
-        set_health(&writer, "a", Health::Degraded);
-        set_health(&writer, "a", Health::Healthy);
-    });
-    {
-        let reading = namespace.read().expect("a place");
+    let reader = Arc::clone(&namespace);
+    let reading = thread::spawn(move || {
+        let reading = reader.read().expect("a place");
         let (healthy, degraded) =
             (of_health(&reading, Health::Healthy), of_health(&reading, Health::Degraded));
         assert_eq!(healthy.0 + degraded.0, 1, "asked at {:?}", reading.revision());
         assert_eq!(healthy.1 + degraded.1, 1, "counted at {:?}", reading.revision());
-    }
-    writing.join().expect("the writer ends");
+    });
+    set_health(&namespace, "a", Health::Degraded);
+    set_health(&namespace, "a", Health::Healthy);
+    reading.join().expect("the reader ends");
     all_is_whole(&namespace);
 }
 
 /// A slot that is used again is not taken for what was there before, at any revision.
 pub fn query_during_reuse() {
     let namespace = with_one_entry();
-    let writer = Arc::clone(&namespace);
-    let writing = thread::spawn(move || {
-        unregister(&writer, "a");
-        register(&writer, "b");
-    });
-    {
-        let reading = namespace.read().expect("a place");
+    let reader = Arc::clone(&namespace);
+    let reading = thread::spawn(move || {
+        let reading = reader.read().expect("a place");
         let (able, all, counted) = all_ids(&reading);
         assert_eq!(able, all);
         assert_eq!(counted, all.len());
         assert!(all.len() <= 1, "{all:?} at {:?}", reading.revision());
         // What was read first still stands when it is read again.
         assert_eq!(all_ids(&reading), (able, all, counted));
-    }
-    writing.join().expect("the writer ends");
+    });
+    unregister(&namespace, "a");
+    register(&namespace, "b");
+    reading.join().expect("the reader ends");
     assert_eq!(looked_up(&namespace, "a"), None);
     assert_eq!(looked_up(&namespace, "b").as_deref(), Some("b"));
     all_is_whole(&namespace);
@@ -251,8 +250,6 @@ pub fn lookup_during_copies() {
     (0..=kept).for_each(|number| cells.insert(&mut load, hash, number));
     (0..kept).for_each(|number| cells.remove(&mut load, hash, number));
     let reader = Arc::clone(&cells);
-    // The writer comes first: loom remembers one access to each cell, and the writer's own loads would hide the
-    // reader's.
     let reading =
         thread::spawn(move || reader.find(hash, |number| (number == kept).then_some(number)));
     cells.insert(&mut load, hash, 3);
