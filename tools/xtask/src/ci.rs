@@ -86,7 +86,7 @@ const STEPS: [Step; 11] = [
     step("shuttle", 90, |root| {
         models::shuttle(root, &models::Filter::default()).map(|()| Outcome::Passed)
     }),
-    step("faults", 240, |root| {
+    step("faults", 300, |root| {
         faults::run(root, &Tree::read(root)?, &faults::Options::default()).map(|()| Outcome::Passed)
     }),
     step("docs", 60, |root| {
