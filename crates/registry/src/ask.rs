@@ -5,16 +5,20 @@ use std::collections::BTreeSet;
 use foundation_types::Pid;
 
 use crate::indexed::Attribute;
-use crate::namespace::{Candidates, Reading, Registration};
+use crate::namespace::{Candidates, Reading, Registration, Version};
 use crate::page::{Cursor, Page};
 use crate::plan::{Planned, plan};
 use crate::query::{Filter, Query};
 use crate::revision::Revision;
 
+/// Places made at first for what a query without a limit finds.
+const FOUND_FIRST: usize = 1_024;
+
 /// Everybody with a capability, in the order of local ids.
 pub(crate) fn by_capability(reading: &Reading<'_>, capability: &str) -> Vec<Registration> {
     let able = reading.carriers(Attribute::Capability, capability);
-    let mut found: Vec<_> = with_capability(reading, &able, capability).collect();
+    let has_it = |version: &Version| version.entry.metadata.has(capability);
+    let mut found: Vec<_> = with_capability(reading, &able, &has_it).collect();
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     found
 }
@@ -32,7 +36,8 @@ pub(crate) fn first_by_capability(
     excluded: &BTreeSet<Pid>,
 ) -> Option<Pid> {
     let able = reading.carriers(Attribute::Capability, capability);
-    let mut pids = with_capability(reading, &able, capability).map(|found| found.pid);
+    let has_it = |version: &Version| version.entry.metadata.has(capability);
+    let mut pids = with_capability(reading, &able, &has_it).map(|found| found.pid);
     pids.find(|pid| !excluded.contains(pid))
 }
 
@@ -43,12 +48,14 @@ pub(crate) fn query(
     filter: &Filter,
     after: Option<&Cursor>,
 ) -> Page {
-    let Planned { plan, candidates } = plan(reading, filter);
+    let planned = plan(reading, filter);
+    let matches = |version: &Version| filter.matches(&version.entry);
     let revision = Revision::new(reading.revision());
-    let mut found = Vec::with_capacity(plan.candidates_max.min(query.limit().unwrap_or(64)));
+    let found_max = planned.plan.candidates_max.min(query.limit().unwrap_or(FOUND_FIRST));
+    let mut found = Vec::with_capacity(found_max);
     if query.order().is_empty() {
         let after = after.map_or(0, |cursor| cursor.slot + 1);
-        let rest = matching(reading, &candidates, filter, after);
+        let rest = matching(reading, &planned, after, &matches);
         match query.limit() {
             // One more, to know whether there is another page.
             Some(limit) => found.extend(rest.take(limit.saturating_add(1))),
@@ -59,7 +66,7 @@ pub(crate) fn query(
             query.compare(&**a, &**b).then_with(|| a.name.cmp(&b.name))
         };
         found.extend(
-            matching(reading, &candidates, filter, 0)
+            matching(reading, &planned, 0, &matches)
                 .filter(|found| after.is_none_or(|cursor| order(found, &cursor.last).is_gt())),
         );
         found.sort_unstable_by(order);
@@ -75,26 +82,25 @@ pub(crate) fn count(reading: &Reading<'_>, filter: &Filter) -> usize {
 
 /// Whether a filter matches anything; it is in its normal form.
 pub(crate) fn exists(reading: &Reading<'_>, filter: &Filter) -> bool {
-    let Planned { candidates, .. } = plan(reading, filter);
-    matching(reading, &candidates, filter, 0).next().is_some()
+    let matches = |version: &Version| filter.matches(&version.entry);
+    matching(reading, &plan(reading, filter), 0, &matches).next().is_some()
 }
 
 /// What matches among the candidates, in the order of slots, from one on.
-fn matching<'a>(
-    reading: &'a Reading<'_>,
-    candidates: &'a Candidates,
-    filter: &'a Filter,
+fn matching<F: Fn(&Version) -> bool>(
+    reading: &Reading<'_>,
+    planned: &Planned,
     first: u32,
-) -> impl Iterator<Item = Registration> + 'a {
-    let versions = reading.versions_from(candidates, first);
-    versions.filter(|version| filter.matches(&version.entry)).map(Registration::new)
+    matches: &F,
+) -> impl Iterator<Item = Registration> {
+    let Planned { plan, candidates } = planned;
+    reading.matching(candidates, plan.is_exact(), first, matches).map(Registration::new)
 }
 
-fn with_capability(
+fn with_capability<F: Fn(&Version) -> bool>(
     reading: &Reading<'_>,
     able: &Candidates,
-    capability: &str,
+    has_it: &F,
 ) -> impl Iterator<Item = Registration> {
-    let versions = reading.versions(able);
-    versions.filter(move |version| version.entry.metadata.has(capability)).map(Registration::new)
+    reading.matching(able, true, 0, has_it).map(Registration::new)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foundation_env::fault;
-use foundation_env::sync::atomic::Ordering;
+use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
 use super::members::{BLOCK, Numbers, View, WORDS, Words, ones};
@@ -137,15 +137,39 @@ impl Reading<'_> {
         candidates: &Candidates,
         first: u32,
     ) -> impl Iterator<Item = Arc<Version>> {
+        self.matching(candidates, true, first, &|_| true)
+    }
+
+    /// As [`Reading::versions_from`], of those for which `matches` holds. It is asked of each, or, if it says the same
+    /// as the sets, only of those of which the sets do not say enough.
+    pub(crate) fn matching<F: Fn(&Version) -> bool>(
+        &self,
+        candidates: &Candidates,
+        is_exact: bool,
+        first: u32,
+        matches: &F,
+    ) -> impl Iterator<Item = Arc<Version>> {
         let blocks = candidates.blocks(self.namespace).into_iter();
         let blocks = blocks.skip_while(move |number| *number < first / BLOCK);
-        let slots = blocks.flat_map(move |number| {
+        blocks.flat_map(move |number| {
             let mut words = [0; WORDS];
             candidates.read(self.namespace, number, &mut words);
-            ones(&words).map(move |at| number * BLOCK + at)
-        });
-        let slots = slots.skip_while(move |slot| *slot < first);
-        slots.filter_map(|slot| version::at(self.namespace.slots.get(slot)?, self.revision))
+            if number == first / BLOCK {
+                let place = usize::try_from(first % BLOCK).unwrap_or(0);
+                let (before, rest) = words.split_at_mut(place / 64);
+                before.fill(0);
+                rest.iter_mut().take(1).for_each(|word| *word &= u64::MAX << (place % 64));
+            }
+            let block = self.namespace.blocks.get(number).filter(|_| is_exact);
+            ones(&words).filter_map(move |at| {
+                let found =
+                    version::at(self.namespace.slots.get(number * BLOCK + at)?, self.revision)?;
+                // Read after the sets: nothing settles under a pin, so what is not dirty now was not dirty when they
+                // were read.
+                let is_certain = block.is_some_and(|block| !holds(&block.dirty, at));
+                (is_certain || matches(&found)).then_some(found)
+            })
+        })
     }
 
     /// How many candidates there are in each block, by its number.
@@ -185,8 +209,7 @@ impl Reading<'_> {
             candidates.read(self.namespace, number, &mut words);
             let mut doubtful = words;
             if is_exact && let Some(block) = self.namespace.blocks.get(number) {
-                // Read after the sets: nothing settles under a pin, so what is not dirty now was not dirty when
-                // they were read.
+                // Read after the sets, as above.
                 for (doubtful, dirty) in doubtful.iter_mut().zip(&block.dirty) {
                     *doubtful &= dirty.load(Ordering::Acquire);
                 }
@@ -201,6 +224,12 @@ impl Reading<'_> {
         }
         count
     }
+}
+
+/// Whether a place of a block is set.
+fn holds(words: &[AtomicU64; WORDS], at: u32) -> bool {
+    let word = words.get((at / 64) as usize).map_or(0, |word| word.load(Ordering::Acquire));
+    word >> (at % 64) & 1 == 1
 }
 
 impl Drop for Reading<'_> {
