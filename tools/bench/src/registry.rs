@@ -83,6 +83,7 @@ const BENCHES: &[Bench] = &[
     Bench::cost("register_unregister_100k_shared", "ns", &[OURS], &[FLAT_SHARED]),
     large(Bench::cost("register_unregister_1m_shared", "ns", &[OURS], &[FLAT_SHARED])),
     Bench::cost("update_100k_shared", "ns", SCANNING, &[]),
+    Bench::cost("watch_cost", "ns", &[OURS], &[Target::Flat(1.1, "update_100k_shared")]),
     Bench::cost("query_1000_of_100k", "µs", ASKED, &[Target::AtMost(50.0)]),
     large(Bench::cost(
         "query_3_criteria_1m",
@@ -129,6 +130,11 @@ trait Subject {
         bail!("it has no health to change")
     }
 
+    /// As [`Subject::updates`], while somebody watches and reads every change.
+    fn watched_updates(&self, _: Shape, _: Slice) -> Result<Sample> {
+        bail!("nobody can watch it")
+    }
+
     /// Lists who fits the question.
     fn query(&self, _: Question, _: Slice) -> Result<Sample> {
         bail!("it cannot list")
@@ -172,6 +178,9 @@ fn measure(bench: &str, subject: &str, slice: Slice) -> Result<Sample> {
         "register_unregister_1m_shared" => churn(LARGE, Spread::Shared),
         "update_100k_shared" => {
             subject.updates(Shape { size: MIDDLE, spread: Spread::Shared }, slice)
+        }
+        "watch_cost" => {
+            subject.watched_updates(Shape { size: MIDDLE, spread: Spread::Shared }, slice)
         }
         "query_1000_of_100k" => subject.query(Question::ONE_IN_HUNDRED, slice),
         "query_3_criteria_1m" => subject.query(Question::THREE_CRITERIA, slice),

@@ -1,6 +1,8 @@
 //! Foundation: our own subject.
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -142,6 +144,27 @@ impl Subject for Foundation {
             Ok(())
         })?;
         Ok(Sample::of(nanos))
+    }
+
+    fn watched_updates(&self, shape: Shape, slice: Slice) -> Result<Sample> {
+        let (_, mut watch) = self.registry.watch(NAMESPACE, |_| true)?;
+        let read = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&read);
+        // It reads until the runtime ends; who is too slow goes on from what stands, as a user's would.
+        self.bed.run(async move {
+            tokio::spawn(async move {
+                loop {
+                    if watch.changed().await.is_err() {
+                        watch.resynchronise();
+                    }
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            Ok(())
+        })?;
+        let sample = self.updates(shape, slice)?;
+        ensure!(read.load(Ordering::Relaxed) > shape.size, "the watch has read next to nothing");
+        Ok(sample)
     }
 
     fn query(&self, question: Question, slice: Slice) -> Result<Sample> {
