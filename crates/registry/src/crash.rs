@@ -5,7 +5,8 @@ use std::cell::Cell;
 
 #[cfg(test)]
 thread_local! {
-    static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    /// Points until the first crash, and from there until the second one.
+    static LEFT: Cell<[Option<u32>; 2]> = const { Cell::new([None; 2]) };
 }
 
 /// A place at which a test may let a writer crash.
@@ -16,15 +17,26 @@ pub(crate) const fn point() {}
 /// A place at which a test may let a writer crash.
 #[cfg(test)]
 pub(crate) fn point() {
-    let left = LEFT.get();
-    LEFT.set(left.and_then(|left| left.checked_sub(1)));
-    assert_ne!(left, Some(0), "crashed on purpose");
+    match LEFT.get() {
+        [Some(0), next] => {
+            LEFT.set([next, None]);
+            // Without the report: there are thousands.
+            std::panic::resume_unwind(Box::new("crashed on purpose"));
+        }
+        [left, next] => LEFT.set([left.map(|left| left - 1), next]),
+    }
 }
 
-/// Lets this thread crash at the point after so many; tells whether it has done so since the last call.
+/// Lets this thread crash at the point after so many, and again after so many more.
 #[cfg(test)]
-pub(crate) fn after(points: Option<u32>) -> bool {
-    LEFT.replace(points).is_none()
+pub(crate) fn after(points: [Option<u32>; 2]) {
+    LEFT.set(points);
+}
+
+/// Crashes no more, and tells whether it has done so as often as it was to.
+#[cfg(test)]
+pub(crate) fn end() -> bool {
+    LEFT.take() == [None; 2]
 }
 
 #[cfg(test)]

@@ -135,7 +135,8 @@ fn check_holdings(registry: &Registry, held: Held, violations: &mut Vec<Violatio
         let (writer, end) = namespace.turn().split();
         ((namespace, writer), end)
     });
-    let (writers, ends): (Vec<_>, Vec<_>) = turns.unzip();
+    // The ends are dropped last, also by a panic.
+    let (ends, writers): (Vec<_>, Vec<_>) = turns.map(|(writer, end)| (end, writer)).unzip();
     let owners = owners.lock();
     let mut owned = BTreeSet::new();
     for (namespace, writer) in &writers {

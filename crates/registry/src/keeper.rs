@@ -8,7 +8,7 @@ use foundation_types::Pid;
 
 use crate::namespace::{Aftermath, Keeper, Namespace, Version};
 use crate::owner::Owned;
-use crate::registry::{Held, Holdings, Shared};
+use crate::registry::{Held, Holdings, Shared, warn};
 
 /// The owners of all namespaces of names, or of all of memberships.
 pub(crate) struct Keeping {
@@ -33,17 +33,18 @@ impl Keeper for Keeping {
                 shared.system().remove_exit_hook(pid, hook);
             },
         );
+        // The bound on the names of one process is none on those it has.
         let is_ownerless = |version: &&Arc<Version>| {
             let (pid, slot) = (version.entry.pid, version.slot);
             let owned = Owned { namespace: Arc::clone(namespace), slot };
-            !owners.has(pid, &owned) && shared.claim_in(self.held, pid, owned).is_err()
+            !owners.has(pid, &owned) && shared.restore(self.held, pid, owned).is_err()
         };
         standing.iter().filter(is_ownerless).cloned().collect()
     }
 
     fn report(&self, namespace: &Namespace, aftermath: Aftermath) {
         let Some(shared) = self.shared.upgrade() else { return };
-        let Aftermath { wakers, entries, freed } = aftermath;
+        let Aftermath { wakers, warning, entries, freed } = aftermath;
         let held = match self.held {
             Held::Names => "names",
             Held::Memberships => "memberships",
@@ -57,6 +58,9 @@ impl Keeper for Keeping {
                 "a writer of the registry crashed; the namespace was built anew, and whoever watches it was told"
             );
         });
+        if let Some(warning) = warning {
+            shared.system().contain(|| warn(self.held, &warning));
+        }
         for waker in wakers {
             shared.system().contain(|| waker.wake());
         }

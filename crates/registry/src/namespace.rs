@@ -173,6 +173,8 @@ pub(crate) struct Writer {
     entries: usize,
     /// What they carry.
     bytes: usize,
+    /// A change is under way: the tables do not agree.
+    is_changing: bool,
     /// A writer crashed in its turn, and so did who built the namespace anew.
     is_torn: bool,
     /// What is left to do since that was done.
@@ -233,6 +235,7 @@ impl Namespace {
                 settling: VecDeque::new(),
                 entries: 0,
                 bytes: 0,
+                is_changing: false,
                 is_torn: false,
                 aftermath: None,
                 rebuilt: 0,
@@ -295,9 +298,9 @@ impl Namespace {
     }
 
     /// Brings what a commit will read of a slot near, before it takes the lock.
-    pub(crate) fn touch(&self, slot: u32) -> Option<Pid> {
-        let newest = self.slots.get(slot)?.load();
-        newest.as_ref().map(|newest| newest.entry.pid)
+    pub(crate) fn touch(&self, slot: u32) {
+        let newest = self.slots.get(slot).map(Slot::load);
+        std::hint::black_box(newest.as_ref().is_some_and(|newest| newest.is_some()));
     }
 
     /// The name in a slot and who has it; none if it was freed meanwhile.
@@ -307,8 +310,7 @@ impl Namespace {
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
-        let mut writer = self.turn();
-        drop(self.reclaim_waiting(&mut writer));
+        let writer = self.turn();
         let members = |term: &Arc<Term>| term.members.len() as usize;
         Sizes {
             entries: writer.entries,

@@ -68,7 +68,10 @@ impl Namespaces {
         if writer.used() >= self.len_max {
             return Err(too_many);
         }
-        let number = u32::try_from(writer.used()).unwrap_or(u32::MAX);
+        // A place may be taken by one that a crash kept out of the table.
+        let first = u32::try_from(writer.used()).unwrap_or(u32::MAX);
+        let number =
+            (first..=u32::MAX).find(|number| self.nth(*number).is_none()).unwrap_or(u32::MAX);
         let Some(place) = self.list.grow(number) else { return Err(too_many) };
         let namespace = Namespace::new(label.into(), self.settings.clone());
         let namespace = place.get_or_init(|| Arc::new(namespace));

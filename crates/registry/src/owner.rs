@@ -105,7 +105,8 @@ impl Owners {
         if names_max == 0 {
             return Err(Refused::TooMany);
         }
-        match self.shard(pid).lock().entry(pid) {
+        let mut shard = self.shard(pid).lock();
+        match shard.entry(pid) {
             Entry::Occupied(row) => {
                 let mut names = row.get().names.lock();
                 if names.leaving {
@@ -118,14 +119,20 @@ impl Owners {
                 crash::point();
             }
             Entry::Vacant(place) => {
-                let row = Arc::new(OwnerRow { pid, names: Mutex::default() });
+                // It is here before its hook is, so that no crash leaves a hook that nobody knows of.
+                let row =
+                    Arc::clone(place.insert(Arc::new(OwnerRow { pid, names: Mutex::default() })));
                 // Locked before the hook can run, so the hook finds the name.
                 let mut names = row.names.lock();
-                names.hook = Some(add_hook(Arc::clone(&row)).map_err(Refused::Hook)?);
-                names.owned.push(owned);
-                drop(names);
+                match add_hook(Arc::clone(&row)) {
+                    Ok(hook) => names.hook = Some(hook),
+                    Err(refused) => {
+                        shard.remove(&pid);
+                        return Err(Refused::Hook(refused));
+                    }
+                }
                 crash::point();
-                place.insert(row);
+                names.owned.push(owned);
             }
         }
         Ok(())
@@ -148,11 +155,10 @@ impl Owners {
         };
         names.owned.swap_remove(at);
         if names.owned.is_empty() && !names.leaving {
-            let hook = names.hook;
+            names.hook.map(remove_hook);
             drop(names);
-            row.remove();
             crash::point();
-            hook.map(remove_hook);
+            row.remove();
         }
     }
 

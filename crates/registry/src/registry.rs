@@ -257,8 +257,9 @@ impl Registry {
     /// as `Busy` and has no effect, also later. The waiting is the thread's: keep it short, or use
     /// [`Registry::register_async`].
     ///
-    /// Reading waits for nobody. What a death frees, an audit ([`invariants::check`](crate::invariants::check))
-    /// and [`Registry::counts`] wait as long as it takes.
+    /// Look-ups wait for nobody; what is read as of one revision does only in the cases that the text of the crate names.
+    /// What a death frees, an audit ([`invariants::check`](crate::invariants::check)), [`Registry::rebuild`] and
+    /// [`Registry::counts`] wait as long as it takes.
     ///
     /// # Examples
     ///
@@ -327,7 +328,9 @@ impl Registry {
     ///
     /// The registry does so by itself when a writer crashed in its turn, by a mistake of the registry's own, before
     /// anybody writes again: what was published stands, with its revision; what was under way is taken back; who
-    /// watches has [`Lagged`](crate::Lagged); no process notices. This is for whom
+    /// watches has [`Lagged`](crate::Lagged); no other process notices, but those whose queued registrations were made in
+    /// the same turn ([`RegisterError::Interrupted`]). An entry whose owner is dead, or has no room for an exit hook, is
+    /// freed. This is for whom
     /// [`invariants::check`](crate::invariants::check) shows that something is wrong all the same. Readers go on;
     /// writers wait, for about as long as registering everybody takes.
     pub fn rebuild(&self, namespace: &str) -> bool {
@@ -447,6 +450,16 @@ impl Shared {
         owners.claim(pid, owned, *per_process_max, |row| self.add_hook(held, row))
     }
 
+    /// As [`Shared::claim_in`], of what the process had before, however much that is.
+    pub(crate) fn restore(
+        self: &Arc<Self>,
+        held: Held,
+        pid: Pid,
+        owned: Owned,
+    ) -> Result<(), Refused<HookError>> {
+        self.holdings(held).owners.claim(pid, owned, usize::MAX, |row| self.add_hook(held, row))
+    }
+
     fn add_hook(self: &Arc<Self>, held: Held, row: Arc<OwnerRow>) -> Result<HookId, HookError> {
         // Weak, or processes would keep the registry and the registry, through its system, them.
         let shared = Arc::downgrade(self);
@@ -465,7 +478,7 @@ impl Shared {
 
     /// Frees all that a dying process holds, what is in a namespace at one revision; see the module text.
     fn retire(&self, held: Held, row: &Arc<OwnerRow>, reason: &ExitReason) {
-        let mut crashes = 0;
+        let mut crashed_in = None;
         while let Some(Owned { namespace, slot }) = row.leave() {
             let mut is_done = false;
             self.system.contain(|| {
@@ -474,12 +487,14 @@ impl Shared {
                 is_done = true;
             });
             if !is_done {
-                // What is in the row is tried again, once. What is not is nobody's when the namespace is built anew.
-                crashes += 1;
-                if crashes > 1 {
+                // What is in the row is tried again, once; what is not was nobody's when the namespace was built anew.
+                let is_hopeless =
+                    crashed_in.as_ref().is_some_and(|last| Arc::ptr_eq(last, &namespace));
+                if is_hopeless {
                     drop(row.take(&namespace));
+                    self.system.contain(|| namespace.rebuild_now());
                 }
-                self.system.contain(|| drop(namespace.turn()));
+                crashed_in = Some(namespace);
             }
             if fault::planted("registry_death_stops_early") {
                 break;
@@ -517,7 +532,7 @@ impl Holdings {
 }
 
 #[cold]
-fn warn(held: Held, Warning { namespace, pressure }: &Warning) {
+pub(crate) fn warn(held: Held, Warning { namespace, pressure }: &Warning) {
     match held {
         Held::Names => tracing::warn!(
             namespace = &**namespace,
@@ -564,7 +579,10 @@ impl Drop for Shared {
 }
 
 impl fmt::Debug for Registry {
+    /// Waits for no turn, as [`Registry::counts`] does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("counts", &self.counts()).finish_non_exhaustive()
+        let namespaces = self.shared.namespaces().all();
+        let labels: Vec<_> = namespaces.iter().map(|namespace| &namespace.label).collect();
+        f.debug_struct("Registry").field("namespaces", &labels).finish_non_exhaustive()
     }
 }

@@ -33,7 +33,7 @@ impl Registry {
     /// # Errors
     ///
     /// The ticket has those of [`Registry::register`]: `Busy` at the end of the bound, or at once when too many
-    /// wait ([`Limits::waiting_registrations_max`](crate::Limits)) or an audit holds up a namespace that is new.
+    /// wait ([`Limits::waiting_registrations_max`](crate::Limits)), or when the namespace is new and another one is made at the same moment.
     ///
     /// # Examples
     ///
@@ -269,7 +269,7 @@ impl Request for Registering {
     }
 }
 
-/// Its turn was interrupted before there was an answer, or it was not taken up and the registry ends.
+/// Its turn was interrupted before there was an answer.
 impl Drop for Registering {
     fn drop(&mut self) {
         self.tell(Err(RegisterError::Interrupted { name: self.name.clone() }));
@@ -298,7 +298,7 @@ impl Rest {
 
 impl Drop for Rest {
     fn drop(&mut self) {
-        while self.0.serve_some(false) {}
+        self.0.serve();
     }
 }
 

@@ -106,7 +106,7 @@ async fn a_million_registrations_leave_nothing_behind() {
     let cycles = std::env::var("FOUNDATION_CYCLES").ok();
     let cycles = cycles.map_or(CYCLES, |text| text.parse().expect("a number of registrations"));
     let system = System::current();
-    let registry = Registry::new(system.clone());
+    let registry = Registry::new(system.clone()).within(Duration::from_mins(1));
     let step = PROCESSES * NAMES;
     for first in (0..WARM_UP).step_by(step) {
         cycle(&system, &registry, first).await;

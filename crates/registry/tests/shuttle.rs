@@ -460,3 +460,24 @@ fn readers_beside_deaths_see_one_revision_each() {
         assert_eq!(world.registry.counts().entries, 0);
     });
 }
+
+/// Whoever goes last takes back what waited, also if he meets another one who is doing so.
+///
+/// Guarantee I2
+#[test]
+fn nothing_waits_when_the_last_reader_has_gone() {
+    sample(|| {
+        let (_simulation, world, [pid, _]) = two_workers();
+        let name = name("agents", "a");
+        world.registry.register(pid, name.clone(), metadata()).expect("free");
+        let readers = [(); 2].map(|()| {
+            let (world, name) = (world.clone(), name.clone());
+            thread::spawn(move || world.registry.read("agents", |view| view.lookup(&name)).is_ok())
+        });
+        world.registry.set_health(&name, pid, Health::Degraded).expect("its own");
+        for reader in readers {
+            assert!(reader.join().expect("reading is not disturbed"));
+        }
+        assert_eq!(world.registry.counts().waiting, 0);
+    });
+}

@@ -3,16 +3,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 
 use foundation_env::sim::{RunOutcome, SimOptions, Simulation};
 use foundation_process::{Context, Outcome, Process, System};
 use foundation_types::Pid;
 
-use super::after;
+use super::{after, end};
 use crate::{
-    BatchError, Entry, Group, Health, Metadata, Name, NewEntry, Registration, Registry, Value,
-    WatchEvent, invariants,
+    BatchError, Entry, Group, GroupWatch, Health, Metadata, Name, NewEntry, RegisterError,
+    Registration, Registry, Value, Watch, WatchEvent, invariants,
 };
 
 struct Worker;
@@ -30,6 +32,18 @@ struct World {
     system: System,
     registry: Registry,
     pids: [Pid; 2],
+    /// Somebody who sleeps until something changes, of names or of groups.
+    woken: Arc<Woken>,
+    _watches: (Watch, GroupWatch),
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What one is told of a namespace.
@@ -61,15 +75,21 @@ impl World {
         let system = System::new(simulation.env());
         let registry = Registry::builder(system.clone()).index("custom.team").build().unwrap();
         let pids = [(); 2].map(|()| system.spawn(Worker).unwrap().pid());
-        let simulation = RefCell::new(simulation);
-        let world = Self { simulation, system, registry, pids };
         let [first, second] = pids;
-        world.registry.register(second, name("c"), metadata(&["x"], 0)).unwrap();
-        world.registry.unregister(&name("c"), second).unwrap();
-        world.registry.register(first, name("a"), metadata(&["x", "y"], 1)).unwrap();
-        world.registry.register(second, name("b"), metadata(&["x"], 2)).unwrap();
-        world.registry.join(&readers(), first).unwrap();
-        world
+        registry.register(second, name("c"), metadata(&["x"], 0)).unwrap();
+        registry.unregister(&name("c"), second).unwrap();
+        registry.register(first, name("a"), metadata(&["x", "y"], 1)).unwrap();
+        registry.register(second, name("b"), metadata(&["x"], 2)).unwrap();
+        registry.join(&readers(), first).unwrap();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = TaskContext::from_waker(&waker);
+        let (_, mut watch) = registry.watch("agents", |_| true).unwrap();
+        let (_, mut members) = registry.watch_group(&readers()).unwrap();
+        assert!(watch.poll_changed(&mut cx).is_pending());
+        assert!(members.poll_changed(&mut cx).is_pending());
+        let simulation = RefCell::new(simulation);
+        Self { simulation, system, registry, pids, woken, _watches: (watch, members) }
     }
 
     fn run(&self) {
@@ -107,7 +127,7 @@ impl World {
 type Change = fn(&World);
 
 /// Everything that takes the writer's turn.
-const CHANGES: [(&str, Change); 11] = [
+const CHANGES: [(&str, Change); 12] = [
     ("register", |world| {
         drop(world.registry.register(world.pids[0], name("d"), metadata(&["x", "z"], 3)));
     }),
@@ -146,6 +166,16 @@ const CHANGES: [(&str, Change); 11] = [
     ("unregister", |world| drop(world.registry.unregister(&name("a"), world.pids[0]))),
     ("join", |world| drop(world.registry.join(&readers(), world.pids[1]))),
     ("leave", |world| drop(world.registry.leave(&readers(), world.pids[0]))),
+    ("update under a reader", |world| {
+        let health = |found: Option<Registration>| found.unwrap().metadata.health();
+        let before = health(world.registry.lookup(&name("a")));
+        let read = world.registry.read("agents", |view| {
+            let set = world.registry.set_health(&name("a"), world.pids[0], Health::Degraded);
+            assert_eq!(health(view.lookup(&name("a"))), before);
+            drop(set);
+        });
+        drop(read);
+    }),
 ];
 
 fn entries(told: &Told) -> Vec<&Entry> {
@@ -153,7 +183,7 @@ fn entries(told: &Told) -> Vec<&Entry> {
 }
 
 /// What a watch has told since it began; none if it lags.
-fn events(watch: &mut crate::Watch) -> Option<Vec<WatchEvent>> {
+fn events(watch: &mut Watch) -> Option<Vec<WatchEvent>> {
     let mut events = Vec::new();
     let mut cx = TaskContext::from_waker(Waker::noop());
     while let Poll::Ready(event) = watch.poll_changed(&mut cx) {
@@ -168,9 +198,9 @@ fn at_each_point(change: Change, judge: impl Fn(&World, &Told)) -> u32 {
     for point in 0.. {
         let world = World::new();
         let told = world.told();
-        after(Some(point));
+        after([Some(point), None]);
         let crashed = catch_unwind(AssertUnwindSafe(|| change(&world))).is_err();
-        if !after(None) {
+        if !end() {
             assert!(!crashed, "it crashed by itself");
             return point;
         }
@@ -188,6 +218,11 @@ fn a_crash_at_any_point_of_a_change_is_noticed_by_nobody() {
         change(&whole);
         let done = whole.told();
         let points = at_each_point(change, |world, before| {
+            assert_eq!(
+                world.woken.0.load(Ordering::Relaxed),
+                1,
+                "{what}: who watched was not told"
+            );
             // As of the newest published revision, without anybody having repaired anything.
             let told = world.told();
             let is_done = told.members == done.members && entries(&told) == entries(&done);
@@ -262,4 +297,73 @@ fn a_watch_learns_that_a_crash_may_have_lost_changes() {
     assert_eq!(world.registry.counts().waiting, 0);
     let last = world.registry.unregister(&name("b"), world.pids[1]).unwrap();
     assert_eq!(events(&mut watch).unwrap().last().unwrap().revision, last);
+}
+
+/// Points of a first and a second crash.
+fn pairs() -> impl Iterator<Item = (u32, u32)> {
+    let seconds = |first| (0..20).step_by(3).map(move |second| (first, second));
+    (0..40).step_by(2).flat_map(seconds)
+}
+
+/// Whoever builds the namespace anew crashes too: whoever has the next turn tries again.
+///
+/// Guarantee F1
+#[test]
+fn a_second_crash_loses_nothing_either() {
+    for (what, change) in CHANGES {
+        let whole = World::new();
+        change(&whole);
+        let done = whole.told();
+        let mut twice = 0;
+        for (first, second) in pairs() {
+            let world = World::new();
+            let before = world.told();
+            after([Some(first), Some(second)]);
+            drop(catch_unwind(AssertUnwindSafe(|| change(&world))));
+            let other = || world.registry.register(world.pids[1], name("g"), metadata(&["w"], 9));
+            let other = catch_unwind(AssertUnwindSafe(other));
+            assert!(!matches!(other, Ok(Err(_))), "{what} at {first} and {second}: {other:?}");
+            twice += u32::from(end());
+            assert_eq!(invariants::check(&world.registry), [], "{what} at {first} and {second}");
+            let told = world.told();
+            let is_done = told.members == done.members && entries(&told) == entries(&done);
+            assert!(told == before || is_done, "{what} at {first} and {second}: {told:?}");
+            world.agrees(&told);
+        }
+        assert!(twice > 3, "{what} crashed twice in {twice} worlds");
+    }
+}
+
+/// Guarantee F1
+/// Guarantee L1
+#[test]
+fn a_crash_while_others_are_served_is_not_that_of_who_serves() {
+    let mut interrupted = 0;
+    for point in 0.. {
+        let world = World::new();
+        let [first, second] = world.pids;
+        after([Some(point), None]);
+        let ask =
+            |(id, pid)| (id, world.registry.register_async(pid, name(id), metadata(&["z"], 1)));
+        let tickets = world.registry.while_held_up("agents", || {
+            [("d", first), ("e", second), ("a", second), ("f", second)].map(ask)
+        });
+        world.run();
+        let has_crashed = end();
+        for (id, ticket) in tickets {
+            let owner = world.registry.whereis(&name(id));
+            match ticket.try_result() {
+                Some(Ok(_)) => assert!(owner.is_some(), "{id} at {point}"),
+                Some(Err(RegisterError::AlreadyRegistered { .. })) => assert_eq!(id, "a"),
+                Some(Err(RegisterError::Interrupted { .. })) if has_crashed => interrupted += 1,
+                other => unreachable!("{id} at {point}: {other:?}"),
+            }
+        }
+        assert_eq!(invariants::check(&world.registry), [], "{point}");
+        assert_eq!(world.registry.counts().waiting, 0);
+        if !has_crashed {
+            assert!(point > 10 && interrupted > 10, "{interrupted} of {point}");
+            return;
+        }
+    }
 }

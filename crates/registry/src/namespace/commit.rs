@@ -97,6 +97,7 @@ impl<'a> Commit<'a> {
 
     /// Enters a name that nobody has, and returns its slot.
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry) -> u32 {
+        self.writer.is_changing = true;
         let slot = self.writer.free.pop().unwrap_or_else(|| {
             self.writer.slots.push(Noted::default());
             self.writer.slots() - 1
@@ -126,6 +127,7 @@ impl<'a> Commit<'a> {
 
     /// Frees a name.
     pub(crate) fn remove(&mut self, old: &Arc<Version>, cause: Cause) {
+        self.writer.is_changing = true;
         self.namespace.mark(old.slot, |block| &block.dirty, true);
         self.end(old);
         crash::point();
@@ -149,6 +151,7 @@ impl<'a> Commit<'a> {
         same: Option<TermNumbers>,
     ) -> Arc<Version> {
         let (namespace, begin) = (self.namespace, self.revision);
+        self.writer.is_changing = true;
         if fault::planted("registry_published_early") {
             namespace.clock.store(begin, Ordering::Release);
         }
@@ -234,20 +237,21 @@ impl<'a> Commit<'a> {
         crash::point();
         then();
         crash::point();
-        let wakers = if self.changes.is_empty() {
-            Vec::new()
-        } else {
-            namespace.ring.push(self.changes.drain(..), &namespace.bounds)
-        };
+        let is_told = !self.changes.is_empty();
+        if is_told {
+            namespace.ring.push(self.changes.drain(..), &namespace.bounds);
+        }
         crash::point();
         let leftovers = std::mem::take(&mut self.leftovers);
         let warning = namespace.note_pressure(&self.writer);
         let unlinked = namespace.reclaim(&mut self.writer, leftovers, self.revision);
+        crash::point();
+        // Last, so that no crash in the turn forgets whom to wake.
+        let wakers = if is_told { namespace.ring.sleepers() } else { Vec::new() };
         let Self { writer, revision, .. } = self;
         let (writer, end) = writer.split();
         drop(writer);
         drop(unlinked);
-        namespace.reclaim_abandoned();
         drop(end);
         Published { revision: Revision::new(revision), wakers, warning }
     }

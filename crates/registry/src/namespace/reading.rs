@@ -237,16 +237,9 @@ impl Drop for Reading<'_> {
         match self.hold.take() {
             Some(Hold::Pin(pin)) => {
                 drop(pin);
-                if self.namespace.reclaim_after_reading() {
-                    self.namespace.serve();
-                }
+                self.namespace.end_reading();
             }
-            Some(Hold::Turn(turn)) => {
-                let (writer, end) = turn.split();
-                drop(writer);
-                self.namespace.reclaim_abandoned();
-                drop(end);
-            }
+            Some(Hold::Turn(turn)) => drop(turn),
             None => {}
         }
     }

@@ -24,7 +24,8 @@ use foundation_env::sync::atomic::Ordering;
 
 use super::ended::Ended;
 use super::version::Version;
-use super::{Namespace, Noted, Writer};
+use super::{Namespace, Noted, Warning, Writer};
+use crate::crash;
 use crate::entry::Entry;
 use crate::indexed::Attribute;
 
@@ -42,9 +43,11 @@ pub(crate) trait Keeper: Send + Sync {
 pub(crate) struct Aftermath {
     /// Those who watch.
     pub(crate) wakers: Vec<Waker>,
+    /// To be given.
+    pub(crate) warning: Option<Warning>,
     /// Entries that stand.
     pub(crate) entries: usize,
-    /// Entries whose owner had died.
+    /// Entries that nobody can own any more.
     pub(crate) freed: usize,
 }
 
@@ -73,6 +76,7 @@ impl Namespace {
             self.mark(slot, |block| &block.dirty, true);
             self.take_back(slot, published);
         }
+        crash::point();
         let standing = self.standing(writer);
         let keeper = self.keeper.as_ref();
         let freed = keeper.map_or_else(Vec::new, |keeper| keeper.reconcile(self, &standing));
@@ -83,13 +87,17 @@ impl Namespace {
         for slot in 0..writer.slots() {
             versions.extend(self.chain(slot));
         }
+        crash::point();
         self.refill(writer, &versions, next);
+        crash::point();
         self.clock.store(next, Ordering::Release);
-        let wakers = self.ring.lose_all();
-        writer.rebuilt += 1;
-        writer.is_torn = false;
         drop(self.reclaim_waiting(writer));
-        Aftermath { wakers, entries: writer.entries, freed: freed.len() }
+        let warning = self.note_pressure(writer);
+        self.ring.lose_all();
+        writer.rebuilt += 1;
+        (writer.is_changing, writer.is_torn) = (false, false);
+        let wakers = self.ring.sleepers();
+        Aftermath { wakers, warning, entries: writer.entries, freed: freed.len() }
     }
 
     /// Makes the newest version of a slot one that was published, with the end that was published.
@@ -133,6 +141,7 @@ impl Namespace {
         let newest = writer.slots.iter().filter_map(|noted| noted.newest.as_ref());
         let ids: Vec<_> = newest.map(|newest| (newest.hash(), newest.slot)).collect();
         self.ids.refill(&mut writer.ids, &ids);
+        crash::point();
         let mut carried = Vec::new();
         for version in versions {
             let (mut terms, mut seen) = (version.terms.iter(), BTreeSet::new());

@@ -29,6 +29,7 @@ impl Namespace {
         leftovers: Leftovers,
         revision: u64,
     ) -> Unlinked {
+        writer.is_changing = true;
         if !writer.ended.has_room(&leftovers.ended, &self.bounds)
             && !fault::planted("registry_pins_never_expire")
         {
@@ -69,6 +70,7 @@ impl Namespace {
         if waits != self.waiting.load(Ordering::Relaxed) {
             self.waiting.store(waits, Ordering::Release);
         }
+        writer.is_changing = false;
         due
     }
 
@@ -77,29 +79,45 @@ impl Namespace {
         self.reclaim(writer, Leftovers::default(), 0)
     }
 
-    /// For who has just let the writer's turn go: takes back what waits for a reader that went meanwhile and met a
-    /// writer at work. Serving is left to the caller, who has yet to do it.
-    pub(super) fn reclaim_abandoned(&self) {
-        if self.waiting.load(Ordering::Acquire) && self.pins.oldest() == u64::MAX {
-            let _had_the_turn: bool = self.reclaim_after_reading();
+    /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who looks for that when
+    /// it is done.
+    pub(super) fn end_reading(&self) {
+        // SeqCst: between going and this look, as between a publication and a look at the readers.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Acquire) {
+            self.contained(|| {
+                if self.reclaim_now() {
+                    self.settle_up();
+                }
+            });
         }
     }
 
-    /// For a reader that has gone: takes back what waited for it, unless a writer is at work, who looks for that
-    /// when it is done. Tells whether it had the writer's turn; then whoever is queued for it is to be served.
-    #[must_use = "whoever had the turn serves"]
-    pub(super) fn reclaim_after_reading(&self) -> bool {
-        // SeqCst: between going and this look, as between a publication and a look at the readers.
-        fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::Acquire)
-            && let Some(mut turn) = self.try_turn()
-        {
-            let unlinked = self.reclaim_waiting(&mut turn);
-            drop(turn);
-            drop(unlinked);
-            return true;
+    /// Takes back what waits, if nobody has the turn; tells whether that was so.
+    fn reclaim_now(&self) -> bool {
+        let Some(mut turn) = self.try_turn() else { return false };
+        let unlinked = self.reclaim_waiting(&mut turn);
+        drop(turn);
+        drop(unlinked);
+        true
+    }
+
+    /// For who has let the turn go: takes back what waits for readers that went meanwhile and met a writer at work.
+    pub(super) fn reclaim_abandoned(&self) {
+        loop {
+            // SeqCst: between letting the turn go and this look; a reader goes, and then looks at the turn.
+            fence(Ordering::SeqCst);
+            let is_abandoned =
+                self.waiting.load(Ordering::Acquire) && self.pins.oldest() == u64::MAX;
+            if !is_abandoned || fault::planted("registry_left_waiting") || !self.reclaim_now() {
+                return;
+            }
         }
-        false
+    }
+
+    /// Whether something waits for readers.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
     }
 
     /// The oldest revision that somebody reads or may come to read.

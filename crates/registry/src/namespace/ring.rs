@@ -105,17 +105,12 @@ impl Ring {
         drop((waker, unread));
     }
 
-    /// Adds the changes of a commit, and returns whom to wake. In the order of commits: with the writer's
-    /// lock.
-    pub(crate) fn push(
-        &self,
-        changes: impl IntoIterator<Item = Change>,
-        bounds: &Bounds,
-    ) -> Vec<Waker> {
+    /// Adds the changes of a commit. In the order of commits: with the writer's lock.
+    pub(crate) fn push(&self, changes: impl IntoIterator<Item = Change>, bounds: &Bounds) {
         let mut dropped = Vec::new();
         let mut state = self.state.lock();
         if state.watchers.is_empty() {
-            return Vec::new();
+            return;
         }
         for change in changes {
             if fault::planted("registry_watch_gap") && change.revision.is_multiple_of(16) {
@@ -130,22 +125,23 @@ impl Ring {
             }
             state.changes.push_back(change);
         }
-        let wakers = state.watchers.values_mut().filter_map(Option::take).collect();
         drop(state);
         drop(dropped);
-        wakers
     }
 
-    /// Loses all changes and one more, so that whoever watches is told that some are missing; returns whom to wake.
-    pub(super) fn lose_all(&self) -> Vec<Waker> {
+    /// Takes out whom to wake.
+    pub(crate) fn sleepers(&self) -> Vec<Waker> {
+        self.state.lock().watchers.values_mut().filter_map(Option::take).collect()
+    }
+
+    /// Loses all changes and one more, so that whoever watches is told that some are missing.
+    pub(super) fn lose_all(&self) {
         let mut state = self.state.lock();
         state.first = state.next() + 1;
         let lost = std::mem::take(&mut state.changes);
         state.bytes = 0;
-        let wakers = state.watchers.values_mut().filter_map(Option::take).collect();
         drop(state);
         drop(lost);
-        wakers
     }
 
     /// What a watcher has not read yet, from the change with the number `next`.

@@ -10,7 +10,7 @@
 //! side has a sequentially consistent fence, so either the maker finds the turn free, or the other finds the
 //! request. One who finds it, and the turn taken again, leaves it to the one who has that, for the same reason.
 //!
-//! Each serves a bounded number and hands the rest to a task of its own ([`Request::carry_on`]), so that a death
+//! Each serves a bounded number and hands the rest to a task of its own ([`Request::carrier`]), so that a death
 //! or a small change does not pay for a storm.
 
 use std::collections::VecDeque;
@@ -91,11 +91,10 @@ impl Requests {
         Ok(())
     }
 
-    /// Takes out the oldest ones; for who has the turn.
-    fn take(&self) -> Vec<Box<dyn Request>> {
+    /// Takes out the oldest one; for who has the turn.
+    fn take(&self) -> Option<Box<dyn Request>> {
         let mut queue = self.queue.lock();
-        let len = queue.len().min(SERVED_MAX);
-        let taken = queue.drain(..len).collect();
+        let taken = queue.pop_front();
         self.waits.store(!queue.is_empty(), Ordering::Release);
         taken
     }
@@ -144,7 +143,7 @@ impl Namespace {
     fn begin_turn<'a>(&'a self, writer: TimedMutexGuard<'a, Writer>) -> Turn<'a> {
         let was_panicking = thread::panicking();
         let mut writer = WriterGuard { namespace: self, writer, was_panicking };
-        if writer.is_torn {
+        if writer.is_torn && !fault::planted("registry_second_crash_kept") {
             // Building it anew was tried, and crashed too.
             self.mend(&mut writer);
         }
@@ -172,13 +171,54 @@ impl Namespace {
         Ok(())
     }
 
-    /// Serves those who are queued, some of them, unless somebody has the turn, who will do so.
+    /// For who has let the turn go, or queued something: does what was left to whoever has the turn, some of it. No
+    /// lock may be held, since those who wait have wakers, which are strangers' code.
     #[inline]
     pub(crate) fn serve(&self) {
         // SeqCst: between letting a turn go, or queueing, and the look at the other; see the module text.
         fence(Ordering::SeqCst);
+        if self.requests.wait() || self.is_waiting() {
+            self.contained(|| self.settle_up());
+        }
+    }
+
+    /// Runs what is not the caller's business, so a crash in it is none either; and if he is panicking himself, a second
+    /// panic would be the end of everything. Tells of a rebuild then, and has those served who are still queued.
+    #[cold]
+    pub(super) fn contained(&self, f: impl FnOnce()) {
+        let done = catch_unwind(AssertUnwindSafe(f));
+        if done.is_ok() && !thread::panicking() {
+            return;
+        }
+        drop(catch_unwind(AssertUnwindSafe(|| {
+            let aftermath = self.writer.try_lock().and_then(|mut writer| writer.aftermath.take());
+            self.report(aftermath);
+            self.hand_on();
+        })));
+    }
+
+    /// Takes back what was abandoned and serves those who are queued, some of them.
+    pub(super) fn settle_up(&self) {
+        self.reclaim_abandoned();
         if self.requests.wait() {
-            self.serve_some(true);
+            let are_handed_on = self.serve_some(true);
+            self.reclaim_abandoned();
+            // Another one may have met the turn of the last step.
+            if !are_handed_on && self.requests.wait() {
+                self.hand_on();
+            }
+        }
+    }
+
+    fn hand_on(&self) {
+        if let Some(carry_on) = self.requests.carrier() {
+            carry_on();
+        }
+    }
+
+    fn report(&self, aftermath: Option<Box<Aftermath>>) {
+        if let (Some(aftermath), Some(keeper)) = (aftermath, &self.keeper) {
+            keeper.report(self, *aftermath);
         }
     }
 
@@ -189,28 +229,34 @@ impl Namespace {
             // SeqCst: between finding a request and finding the turn taken; see the module text.
             fence(Ordering::SeqCst);
             let Some(turn) = self.try_turn() else { return false };
-            let mut served = self.requests.take();
             let mut commit = Commit::new(self, turn);
-            for request in &mut served {
+            // One after the other: should one crash, those behind it are still queued.
+            let mut served = Vec::new();
+            while let Some(mut request) = self.requests.take() {
                 request.decide(&mut commit);
+                served.push(request);
+                if served.len() >= SERVED_MAX {
+                    break;
+                }
             }
             let published = commit.publish();
             // SeqCst: as in `serve`.
             fence(Ordering::SeqCst);
             let is_more = self.requests.wait();
-            if let Some(first) = served.first() {
-                if is_more && hands_on {
-                    first.carrier()();
-                }
-                let revision = first.finish(published);
-                for request in served {
-                    request.answer(revision);
+            if is_more && hands_on {
+                self.hand_on();
+            }
+            let Some(first) = served.first() else {
+                if is_more && !hands_on {
+                    continue;
                 }
                 return is_more;
+            };
+            let revision = first.finish(published);
+            for request in served {
+                request.answer(revision);
             }
-            if !is_more {
-                return false;
-            }
+            return is_more;
         }
     }
 }
@@ -252,7 +298,8 @@ impl DerefMut for WriterGuard<'_> {
 
 impl Drop for WriterGuard<'_> {
     fn drop(&mut self) {
-        if thread::panicking() && !self.was_panicking {
+        let has_crashed = thread::panicking() && !self.was_panicking;
+        if has_crashed || self.writer.is_changing {
             self.writer.is_torn = true;
             let Self { namespace, writer, .. } = self;
             // A second panic must not get out, or it would be the end of everything. Whoever has the next turn tries
@@ -264,18 +311,15 @@ impl Drop for WriterGuard<'_> {
 
 impl Drop for TurnEnd<'_> {
     fn drop(&mut self) {
-        if let (Some(aftermath), Some(keeper)) = (self.aftermath.take(), &self.namespace.keeper) {
-            keeper.report(self.namespace, *aftermath);
+        let aftermath = self.aftermath.take();
+        if aftermath.is_some() {
+            drop(catch_unwind(AssertUnwindSafe(|| self.namespace.report(aftermath))));
         }
         if !self.serves {
             return;
         }
         if thread::panicking() {
-            // A second panic would be the end of everything, so somebody else serves.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(self.namespace.try_turn()))));
-            if let Some(carry_on) = self.namespace.requests.carrier() {
-                carry_on();
-            }
+            self.namespace.contained(|| self.namespace.settle_up());
         } else {
             self.namespace.serve();
         }

@@ -180,7 +180,7 @@ fn in_world(test: impl FnOnce(&World)) {
     let mut world = World::new(simulation.env());
     let mut limits = Limits::default();
     limits.names_per_process_max = 1 << 20;
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(async { test(&world) });
     assert_eq!(invariants::check(&world.registry), []);
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::{Address, Context, Outcome, Process};
-use foundation_registry::{Limits, Metadata, Query, Registration, Registry, invariants};
+use foundation_registry::{Limits, Metadata, Query, Registration, invariants};
 use foundation_types::Pid;
 
 use crate::world::{World, can, name};
@@ -30,7 +30,7 @@ fn in_world<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
         let mut world = World::new(simulation.env());
         let mut limits = Limits::default();
         limits.names_per_process_max = 128;
-        world.registry = Registry::with_limits(world.system.clone(), limits);
+        world.limit(limits);
         let others = if is_alone { 0 } else { OTHERS };
         if !is_alone {
             let owner = world.worker().pid();

@@ -33,7 +33,7 @@ fn all_groups() -> impl Iterator<Item = Group> {
 fn in_world<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(World) -> F) {
     let mut simulation = Simulation::new(1, SimOptions::default());
     let mut world = World::new(simulation.env());
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(test(world.clone()));
     assert_eq!(invariants::check(&world.registry), []);
 }

@@ -44,7 +44,7 @@ pub(super) fn world(runtime: &tokio::runtime::Runtime) -> World {
     let mut world = World::new(Env::tokio(runtime.handle().clone()));
     let mut limits = Limits::default();
     limits.watch_changes_max = 1 << 20;
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     world
 }
 

@@ -19,7 +19,7 @@ fn in_world<Fut: Future<Output = ()>>(test: impl FnOnce(World) -> Fut) {
 fn in_limited_world<Fut: Future<Output = ()>>(limits: Limits, test: impl FnOnce(World) -> Fut) {
     let mut simulation = Simulation::new(7, SimOptions::default());
     let mut world = World::new(simulation.env());
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(test(world.clone()));
     assert_eq!(invariants::check(&world.registry), []);
 }

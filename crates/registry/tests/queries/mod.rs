@@ -6,7 +6,7 @@ use std::time::Duration;
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_registry::{
     Fields, Health, Kind, Limits, Metadata, Name, Patch, Query, RegisterError, Registration,
-    Registry, UpdateError, invariants,
+    UpdateError, invariants,
 };
 use foundation_testkit::Swarm;
 use foundation_types::Pid;
@@ -21,7 +21,7 @@ fn in_world<F: Future<Output = ()> + Send + 'static>(
     let mut world = World::new(simulation.env());
     let mut limits = Limits::default();
     change(&mut limits);
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(test(world));
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foundation_env::Env;
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_registry::{
-    Counts, Health, Limits, Query, RegisterError, Registry, Revision, Strategy, invariants,
+    Counts, Health, Limits, Query, RegisterError, Revision, Strategy, invariants,
 };
 use foundation_testkit::Swarm;
 use foundation_types::Pid;
@@ -153,7 +153,7 @@ fn of_100_000_entries_in_two_namespaces_each_is_found_in_its_own() {
     let mut simulation = Simulation::new(1, SimOptions::default());
     let mut world = World::new(simulation.env());
     let limits = Limits::default();
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(async {
         let owners = two_namespaces(&world);
         let queries = ["*", "capability:x health:healthy", "capability in (y, z)", "-capability:x"];

@@ -18,7 +18,7 @@ use crate::world::{World, can, name};
 fn in_world<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(World) -> F) {
     let mut simulation = Simulation::new(3, SimOptions::default());
     let mut world = World::new(simulation.env());
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(test(world));
 }
 
@@ -280,7 +280,7 @@ fn who_is_told_of_a_revision_reads_what_was_written() {
     let mut world = World::new(foundation_env::Env::current());
     let mut limits = Limits::default();
     limits.names_per_process_max = 2_000;
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     let pid = world.worker().pid();
     let (told, learned) = mpsc::sync_channel::<(Name, Option<Pid>, Revision)>(16);
     let reader = thread::spawn({

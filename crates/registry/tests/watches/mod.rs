@@ -8,7 +8,7 @@ use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Health, Lagged, Limits, NewEntry, Registry, WatchChange, WatchError, invariants,
+    BatchError, Health, Lagged, Limits, NewEntry, WatchChange, WatchError, invariants,
 };
 use foundation_types::ExitReason;
 
@@ -20,7 +20,7 @@ fn in_world<F: Future<Output = ()> + Send + 'static>(
 ) {
     let mut simulation = Simulation::new(1, SimOptions::default());
     let mut world = World::new(simulation.env());
-    world.registry = Registry::with_limits(world.system.clone(), limits);
+    world.limit(limits);
     simulation.block_on(test(world));
 }
 

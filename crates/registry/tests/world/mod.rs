@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use foundation_env::Env;
 use foundation_process::{Address, Context, Outcome, Process, Reply, System};
-use foundation_registry::{Health, Metadata, Name, Registry};
+use foundation_registry::{Health, Limits, Metadata, Name, Registry};
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 /// The ways in which a process can end that somebody can ask for.
@@ -73,6 +74,9 @@ impl<S: Send + 'static> Process for Worker<S> {
     }
 }
 
+/// How long a change waits for its turn: no test is about how busy the machine is, but those that say so.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A system with its registry.
 #[derive(Clone)]
 pub(crate) struct World {
@@ -84,8 +88,13 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(env: Env) -> Self {
         let system = System::new(env);
-        let registry = Registry::new(system.clone());
+        let registry = Registry::new(system.clone()).within(PATIENCE);
         Self { system, registry, complaints: Arc::default() }
+    }
+
+    /// Begins with another registry, which has these limits.
+    pub(crate) fn limit(&mut self, limits: Limits) {
+        self.registry = Registry::with_limits(self.system.clone(), limits).within(PATIENCE);
     }
 
     pub(crate) fn worker(&self) -> Address<Task> {
