@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -298,7 +299,8 @@ impl Rest {
 
 impl Drop for Rest {
     fn drop(&mut self) {
-        self.0.serve();
+        // It may be dropped by a panic of its own, which is to be the only one.
+        drop(catch_unwind(AssertUnwindSafe(|| while self.0.serve_some(false) {})));
     }
 }
 

@@ -102,16 +102,19 @@ impl Namespace {
         true
     }
 
-    /// For who has let the turn go: takes back what waits for readers that went meanwhile and met a writer at work.
-    pub(super) fn reclaim_abandoned(&self) {
+    /// For who has let the turn go: takes back what waits for readers that went meanwhile and met a writer at work. Tells
+    /// whether it had the turn for that.
+    pub(super) fn reclaim_abandoned(&self) -> bool {
+        let mut had_the_turn = false;
         loop {
             // SeqCst: between letting the turn go and this look; a reader goes, and then looks at the turn.
             fence(Ordering::SeqCst);
             let is_abandoned =
                 self.waiting.load(Ordering::Acquire) && self.pins.oldest() == u64::MAX;
             if !is_abandoned || fault::planted("registry_left_waiting") || !self.reclaim_now() {
-                return;
+                return had_the_turn;
             }
+            had_the_turn = true;
         }
     }
 

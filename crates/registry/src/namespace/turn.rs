@@ -202,9 +202,8 @@ impl Namespace {
         self.reclaim_abandoned();
         if self.requests.wait() {
             let are_handed_on = self.serve_some(true);
-            self.reclaim_abandoned();
-            // Another one may have met the turn of the last step.
-            if !are_handed_on && self.requests.wait() {
+            // Another one may have met the turn of this step.
+            if self.reclaim_abandoned() && !are_handed_on && self.requests.wait() {
                 self.hand_on();
             }
         }
