@@ -27,7 +27,7 @@ use draw::{draw, least};
 /// |---|---|
 /// | `RoundRobin`, `Random`, `PowerOfTwo` | a bit for each candidate, and a few entries; at all of them only if few match that an index leads to |
 /// | `LeastLoaded`, `LeastResource` | every candidate |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Strategy {
     /// Each in turn, in an order of the registry's own. The turn is shared by all callers who ask for the same
@@ -47,7 +47,7 @@ pub enum Strategy {
     /// The one with the least amount of a resource, for instance
     /// [`Metadata::CPU_USAGE`](crate::Metadata::CPU_USAGE); among equals any. Who has no such resource comes
     /// last.
-    LeastResource(&'static str),
+    LeastResource(Arc<str>),
 }
 
 /// Those that a pick may take, as far as the indexes know.
@@ -178,7 +178,7 @@ impl<'a> Picking<'a> {
             let next = turn().and_then(|term| next_in_turn(reading, candidates, is_usable, &term));
             return next.into_iter().collect();
         };
-        match self.strategy {
+        match &self.strategy {
             Strategy::PowerOfTwo => {
                 let wanted = if fault::planted("registry_power_of_one") { 1 } else { 2 };
                 draw(reading, candidates, is_usable, wanted, &mut random)

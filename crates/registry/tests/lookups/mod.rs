@@ -32,8 +32,8 @@ impl World {
     }
 
     /// Who is picked, `count` times in a row.
-    fn picks(&self, strategy: Strategy, count: usize) -> Vec<Option<Pid>> {
-        let pick = || self.registry.pick("agents", "x", strategy).map(|entry| entry.pid);
+    fn picks(&self, strategy: &Strategy, count: usize) -> Vec<Option<Pid>> {
+        let pick = || self.registry.pick("agents", "x", strategy.clone()).map(|entry| entry.pid);
         (0..count).map(|_| pick()).collect()
     }
 
@@ -215,11 +215,11 @@ fn round_robin_takes_each_in_turn_also_when_members_change() {
     in_world(|world| async move {
         let [a, b, c] = ["a", "b", "c"].map(|id| world.registered(id, &["x", "y"]).pid());
         let (strategy, some) = (Strategy::RoundRobin, Some);
-        assert_eq!(world.picks(strategy, 4), [some(a), some(b), some(c), some(a)]);
+        assert_eq!(world.picks(&strategy, 4), [some(a), some(b), some(c), some(a)]);
         world.kill(a).await;
-        assert_eq!(world.picks(strategy, 3), [some(b), some(c), some(b)]);
+        assert_eq!(world.picks(&strategy, 3), [some(b), some(c), some(b)]);
         let new = world.registered("bb", &["x"]).pid();
-        assert_eq!(world.picks(strategy, 3), [some(c), some(new), some(b)]);
+        assert_eq!(world.picks(&strategy, 3), [some(c), some(new), some(b)]);
         assert_eq!(world.registry.pick("agents", "unknown", strategy), None);
     });
 }
@@ -231,11 +231,11 @@ fn unhealthy_ones_are_never_picked_and_degraded_ones_only_without_healthy_ones()
         for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded, Strategy::Random] {
             world.set_health("a", Health::Degraded);
             world.set_health("b", Health::Healthy);
-            assert_eq!(world.picks(strategy, 3), [Some(b); 3], "{strategy:?}");
+            assert_eq!(world.picks(&strategy, 3), [Some(b); 3], "{strategy:?}");
             world.set_health("b", Health::Unhealthy);
-            assert_eq!(world.picks(strategy, 3), [Some(a); 3], "{strategy:?}");
+            assert_eq!(world.picks(&strategy, 3), [Some(a); 3], "{strategy:?}");
             world.set_health("a", Health::Unhealthy);
-            assert_eq!(world.picks(strategy, 1), [None], "{strategy:?}");
+            assert_eq!(world.picks(&strategy, 1), [None], "{strategy:?}");
             assert_eq!(world.registry.find_by_capability("agents", "x").len(), 2);
         }
     });
@@ -251,7 +251,7 @@ fn least_loaded_takes_the_shortest_queue_and_spreads_equals() {
                 worker.try_send(Task::End(Way::Return)).expect("room");
             }
         }
-        let picked = world.picks(Strategy::LeastLoaded, 5);
+        let picked = world.picks(&Strategy::LeastLoaded, 5);
         assert_eq!(picked, [Some(workers[1].pid()); 5]);
         let equals = ["d", "e", "f"].map(|id| world.registered(id, &["z"]).pid());
         let mut counts = BTreeMap::new();
@@ -271,7 +271,7 @@ fn random_reaches_everybody() {
             world.registered(id, &["x"]);
         }
         let mut counts = BTreeMap::new();
-        for pid in world.picks(Strategy::Random, 300) {
+        for pid in world.picks(&Strategy::Random, 300) {
             *counts.entry(pid.expect("somebody")).or_insert(0) += 1;
         }
         assert!(counts.len() == 3 && counts.values().all(|&count| count > 50), "{counts:?}");

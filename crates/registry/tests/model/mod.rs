@@ -19,13 +19,15 @@ use crate::world::{Task, Way, World, can, give_way, name, said};
 const NAMESPACES: [&str; 3] = ["agents", "tools", "jobs"];
 const IDS: [&str; 3] = ["a", "b", "c"];
 const CAPABILITIES: [&str; 3] = ["x", "y", "z"];
-const STRATEGIES: [Strategy; 5] = [
-    Strategy::RoundRobin,
-    Strategy::LeastLoaded,
-    Strategy::Random,
-    Strategy::PowerOfTwo,
-    Strategy::LeastResource("memory_usage"),
-];
+fn strategies() -> [Strategy; 5] {
+    [
+        Strategy::RoundRobin,
+        Strategy::LeastLoaded,
+        Strategy::Random,
+        Strategy::PowerOfTwo,
+        Strategy::LeastResource(Metadata::MEMORY_USAGE.into()),
+    ]
+}
 
 type Said = (Vec<String>, Health);
 
@@ -75,8 +77,8 @@ impl Draw {
         OPERATIONS.get(index).copied().unwrap_or(Operation::Look)
     }
 
-    fn of<T: Copy>(&mut self, items: &[T]) -> T {
-        *self.swarm.choose(items).expect("the table is not empty")
+    fn of<T: Clone>(&mut self, items: &[T]) -> T {
+        self.swarm.choose(items).cloned().expect("the table is not empty")
     }
 
     fn name(&mut self) -> Name {
@@ -226,7 +228,7 @@ impl Model {
             assert_eq!(counted, expected.len(), "{capability} in {namespace}");
             let best = expected.iter().map(|(_, (_, health))| *health).min();
             let best = best.filter(|health| *health != Health::Unhealthy);
-            let picked = world.registry.pick(namespace, capability, draw.of(&STRATEGIES));
+            let picked = world.registry.pick(namespace, capability, draw.of(&strategies()));
             assert_eq!(picked.as_ref().map(|entry| entry.metadata.health()), best);
             if let Some(picked) = picked {
                 assert!(expected.contains(&(picked.pid, said(&picked.metadata))));
@@ -403,7 +405,7 @@ impl Known {
         let (namespace, capability) = (name.namespace(), draw.of(&CAPABILITIES));
         let all = self.world.registry.find_by_capability(namespace, capability);
         found.extend(all.into_iter().map(|entry| entry.pid));
-        let picked = self.world.registry.pick(namespace, capability, draw.of(&STRATEGIES));
+        let picked = self.world.registry.pick(namespace, capability, draw.of(&strategies()));
         found.extend(picked.map(|entry| entry.pid));
         let ghost = found.iter().find(|pid| dead.contains(pid));
         assert_eq!(ghost, None, "found after its death was known");

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::Address;
-use foundation_registry::{Health, Limits, Metadata, Query, Registry, Strategy, invariants};
+use foundation_registry::{Health, Kind, Limits, Metadata, Query, Registry, Strategy, invariants};
 use foundation_types::Pid;
 
 use crate::world::{Task, Way, World, can, name};
 
-const STRATEGIES: [Strategy; 5] = [
-    Strategy::RoundRobin,
-    Strategy::LeastLoaded,
-    Strategy::Random,
-    Strategy::PowerOfTwo,
-    Strategy::LeastResource(Metadata::CPU_USAGE),
-];
+fn strategies() -> [Strategy; 5] {
+    [
+        Strategy::RoundRobin,
+        Strategy::LeastLoaded,
+        Strategy::Random,
+        Strategy::PowerOfTwo,
+        Strategy::LeastResource(Metadata::CPU_USAGE.into()),
+    ]
+}
 
 fn in_world(test: impl FnOnce(&World)) {
     let mut simulation = Simulation::new(11, SimOptions::default());
@@ -81,13 +83,14 @@ fn whoever_is_picked_from_a_crowd_is_healthy_and_everybody_is_picked() {
     in_world(|world| {
         let usable: Vec<_> = crowd(world, Health::Healthy).iter().map(Address::pid).collect();
         assert_eq!(usable.len(), 50);
-        for strategy in STRATEGIES {
+        for strategy in strategies() {
             let by_capability = world.picked(2_000, |registry| {
-                registry.pick("agents", "x", strategy).map(|found| found.pid)
+                registry.pick("agents", "x", strategy.clone()).map(|found| found.pid)
             });
             let wanted = query("capability:x id>a-0 order:id limit:1");
             let by_query = world.picked(2_000, |registry| {
-                registry.pick_where("agents", &wanted, strategy).map(|found| found.pid)
+                let picked = registry.pick_where("agents", &wanted, strategy.clone());
+                picked.map(|found| found.pid)
             });
             for counts in [by_capability, by_query] {
                 assert!(counts.keys().all(|pid| usable.contains(pid)), "{strategy:?}");
@@ -113,29 +116,29 @@ fn degraded_ones_are_picked_only_while_nobody_is_healthy() {
             let health = if id % 2 == 0 { Health::Degraded } else { Health::Unhealthy };
             world.add(id, can(&["x"]).with_health(health));
         }
-        let health = |strategy| {
-            let found = world.registry.pick("agents", "x", strategy);
+        let health = |strategy: &Strategy| {
+            let found = world.registry.pick("agents", "x", strategy.clone());
             found.map(|found| found.metadata.health())
         };
-        for strategy in STRATEGIES {
+        for strategy in strategies() {
             for _ in 0..50 {
-                assert_eq!(health(strategy), Some(Health::Degraded), "{strategy:?}");
+                assert_eq!(health(&strategy), Some(Health::Degraded), "{strategy:?}");
             }
         }
         let well = world.add(100, can(&["x"]));
-        for strategy in STRATEGIES {
-            assert_eq!(health(strategy), Some(Health::Healthy), "{strategy:?}");
+        for strategy in strategies() {
+            assert_eq!(health(&strategy), Some(Health::Healthy), "{strategy:?}");
         }
         let unhealthy = query("health:unhealthy");
-        for strategy in STRATEGIES {
+        for strategy in strategies() {
             let found = world.registry.pick_where("agents", &unhealthy, strategy);
             assert_eq!(found, None, "whatever the query asks for");
         }
         for name in world.registry.names(well.pid()) {
             world.registry.unregister(&name, well.pid()).expect("it is the owner's");
         }
-        for strategy in STRATEGIES {
-            assert_eq!(health(strategy), Some(Health::Degraded), "{strategy:?}");
+        for strategy in strategies() {
+            assert_eq!(health(&strategy), Some(Health::Degraded), "{strategy:?}");
         }
     });
 }
@@ -183,9 +186,10 @@ fn the_least_of_a_resource_is_picked_and_equals_share() {
             }
             world.add(id, builder.build().expect("it is valid")).pid()
         };
-        let strategy = Strategy::LeastResource(Metadata::CPU_USAGE);
-        let pick =
-            |registry: &Registry| registry.pick("agents", "x", strategy).map(|found| found.pid);
+        let strategy = Strategy::LeastResource(Metadata::CPU_USAGE.into());
+        let pick = |registry: &Registry| {
+            registry.pick("agents", "x", strategy.clone()).map(|found| found.pid)
+        };
         let unknown = using(0, None);
         assert_eq!(world.picked(1, pick).into_keys().collect::<Vec<_>>(), [unknown]);
         let busy = using(1, Some(0.75));
@@ -215,8 +219,8 @@ fn a_query_without_a_single_value_takes_turns_too() {
             assert!(counts.values().all(|count| *count == 10), "{text}: {counts:?}");
         }
         let nobody = query("capability:nobody");
-        for strategy in STRATEGIES {
-            assert_eq!(world.registry.pick_where("agents", &nobody, strategy), None);
+        for strategy in strategies() {
+            assert_eq!(world.registry.pick_where("agents", &nobody, strategy.clone()), None);
             assert_eq!(world.registry.pick_where("nowhere", &query(""), strategy), None);
         }
     });

@@ -62,7 +62,7 @@ fn ask(view: &View<'_>) -> Answers {
     let usable = "capability:y -health:unhealthy".parse().expect("a query");
     for strategy in [Strategy::RoundRobin, Strategy::Random, Strategy::PowerOfTwo] {
         let able = "capability:y".parse().expect("a query");
-        for picked in [view.pick("y", strategy), view.pick_where(&able, strategy)] {
+        for picked in [view.pick("y", strategy.clone()), view.pick_where(&able, strategy.clone())] {
             assert_eq!(picked.is_some(), view.exists(&usable), "{strategy:?}");
         }
     }
