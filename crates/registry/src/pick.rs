@@ -31,7 +31,9 @@ use draw::{draw, least};
 #[non_exhaustive]
 pub enum Strategy {
     /// Each in turn, in an order of the registry's own. The turn is shared by all callers who ask for the same
-    /// capability, whatever else they ask for.
+    /// capability; without one, for the same value of that indexed attribute which fewest have. Callers who share a
+    /// turn and ask for different things beside that move it on for each other: then it is not promised that all
+    /// are picked equally often.
     #[default]
     RoundRobin,
     /// The one with the fewest messages that wait or are being handled; among equals any.
@@ -148,7 +150,7 @@ impl<'a> Picking<'a> {
     /// Finds whom to choose among what a filter matches, which is in its normal form.
     pub(crate) fn matching(&self, reading: &Reading<'_>, filter: &Filter) -> Found {
         let Planned { candidates, .. } = plan(reading, filter);
-        let able = Able { candidates, term: first_term(reading, filter) };
+        let able = Able { candidates, term: turn_term(reading, filter) };
         self.among(reading, &able, |entry| filter.matches(entry))
     }
 
@@ -220,14 +222,20 @@ fn acceptable() -> &'static [Health] {
     &[Health::Healthy, Health::Degraded]
 }
 
-/// The term of the first condition that names one value of an indexed attribute.
-fn first_term(reading: &Reading<'_>, filter: &Filter) -> Option<Arc<Term>> {
-    filter.conjuncts().find_map(|part| {
+/// The term that keeps the turn of a filter: of those conditions that name one value of an indexed attribute, a
+/// capability, and among equals the one with the fewest members. A condition that many callers have in common, such
+/// as `health:healthy`, would let them move each other's turn on, always past the same ones.
+fn turn_term(reading: &Reading<'_>, filter: &Filter) -> Option<Arc<Term>> {
+    let mut terms = filter.conjuncts().filter_map(|part| {
         let equality = part.equality()?;
         let index = reading.index(equality.path.as_str())?;
         let [value] = equality.values else { return None };
         index.term(value.scalar()?, |attribute, value| reading.term(attribute, value))?
-    })
+    });
+    if fault::planted("registry_turn_of_first_condition") {
+        return terms.next();
+    }
+    terms.min_by_key(|term| (term.attribute != Attribute::Capability, term.members.len()))
 }
 
 /// Whose turn it is among the candidates; moves the turn on.

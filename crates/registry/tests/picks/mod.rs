@@ -201,6 +201,41 @@ fn the_least_of_a_resource_is_picked_and_equals_share() {
     });
 }
 
+/// Two callers asked in alternation for two capabilities of the healthy. Both moved the turn of `health:healthy`, on
+/// which their filters begin, each past the other's workers to the first of his own: the second ones were never
+/// picked. A filter with a capability now keeps the turn there, and others where fewest are.
+///
+/// Guarantee C1
+#[test]
+fn callers_in_alternation_do_not_starve_each_others_workers() {
+    in_world(|world| {
+        let add = |id: usize, capability: &str, kind: Kind| {
+            let builder = Metadata::builder().capability(capability).kind(kind);
+            world.add(id, builder.build().expect("it is valid")).pid()
+        };
+        let readers = [0, 1, 2].map(|id| add(id, "ocr", Kind::Agent));
+        let scanners = [3, 4, 5].map(|id| add(id, "scan", Kind::Service));
+        for [one, other] in [
+            ["health:healthy capability:ocr", "health:healthy capability:scan"],
+            ["health:healthy type:agent", "health:healthy type:service"],
+        ] {
+            let queries = [query(one), query(other)];
+            let pick = |registry: &Registry, query| {
+                registry.pick_where("agents", query, Strategy::RoundRobin).map(|found| found.pid)
+            };
+            let mut counts = BTreeMap::new();
+            for _ in 0..30 {
+                for query in &queries {
+                    let picked = pick(&world.registry, query).expect("somebody");
+                    *counts.entry(picked).or_insert(0) += 1;
+                }
+            }
+            assert!(counts.keys().eq(readers.iter().chain(&scanners)), "{one}: {counts:?}");
+            assert!(counts.values().all(|count| *count == 10), "{one}: {counts:?}");
+        }
+    });
+}
+
 #[test]
 fn a_query_without_a_single_value_takes_turns_too() {
     in_world(|world| {
