@@ -37,6 +37,12 @@ impl Registry {
     pub fn builder(system: System) -> RegistryBuilder {
         RegistryBuilder { system, limits: Limits::default(), indexed: Ok(Vec::new()) }
     }
+
+    /// Returns the paths of all fields that are indexed, as a query writes them: those that always are, and those
+    /// that were asked for, in this order.
+    pub fn indexed(&self) -> Vec<String> {
+        self.shared().indexed().paths().collect()
+    }
 }
 
 impl RegistryBuilder {

@@ -9,8 +9,14 @@ use crate::path::Path;
 
 /// A registration as it was at one moment.
 ///
-/// Its fields, for queries, are those of its metadata ([`Metadata::field`]) and, before them, `namespace`, `id`,
-/// `node`, and `registered_at` and `updated_at` in nanoseconds on the system's clock.
+/// Its fields, for queries, are those of its metadata ([`Metadata::field`]) and, before them:
+///
+/// | Path | Field |
+/// |---|---|
+/// | `namespace`, `id` | the parts of the name |
+/// | `node` | the number of the node that the process runs on ([`Pid::node`](foundation_types::Pid::node)) |
+/// | `name_node` | the number of the node that gave the name ([`Name::node`]), which may be another one |
+/// | `registered_at`, `updated_at` | nanoseconds on the system's clock |
 // In this order, so that name and pid, which a look-up wants, stand side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,6 +49,7 @@ impl Fields for Entry {
             "namespace" => Some(Field::Text(self.name.namespace())),
             "id" => Some(Field::Text(self.name.local_id())),
             "node" => Some(Field::Integer(i64::from(self.pid.node().get()))),
+            "name_node" => Some(Field::Integer(i64::from(self.name.node().get()))),
             "registered_at" => Some(nanos(self.registered_at)),
             "updated_at" => Some(nanos(self.updated_at)),
             path => self.metadata.field(path),

@@ -97,6 +97,12 @@ impl Indexed {
         }
     }
 
+    /// All paths that are indexed, as a query writes them.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = String> {
+        let always = ["capability", "health", "type", "node"].map(str::to_owned);
+        always.into_iter().chain(self.0.iter().map(Path::to_string))
+    }
+
     /// Calls `f` with each term of an entry but its capabilities, always in the same order; with one of a field that was
     /// asked for perhaps several times.
     pub(crate) fn each(&self, entry: &Entry, mut f: impl FnMut(Attribute, &str)) {
@@ -165,8 +171,8 @@ fn leads_to_a_value(path: &Path) -> bool {
         (Some("affinity"), within) => within == 0,
         (
             Some(
-                "namespace" | "id" | "node" | "registered_at" | "updated_at" | "type" | "health"
-                | "capability" | "created_at" | "last_health_check",
+                "namespace" | "id" | "node" | "name_node" | "registered_at" | "updated_at" | "type"
+                | "health" | "capability" | "created_at" | "last_health_check",
             )
             | None,
             _,

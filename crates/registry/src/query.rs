@@ -74,7 +74,10 @@ mod tests;
 /// | `limit:5` | `limit` | |
 ///
 /// A path is that of a [`Path`](crate::Path); a segment with signs of the language stands in quotes:
-/// `custom."gpu:0">5`.
+/// `custom."gpu:0">5`. What it leads to says the subject: of the registry's own, [`Entry`](crate::Entry), with
+/// `node` for that of the process and `name_node` for that of the name. A path that is none of an entry's is taken
+/// for the short form of a resource's or a custom attribute's, so one that is misspelled is accepted, and is a field
+/// that nobody has.
 ///
 /// Order and limit stand before or behind the filter. The words of the language are read in any case of
 /// letters. A value is a bool, a number or a text, as the text form of [`Value`](crate::Value) has it; a

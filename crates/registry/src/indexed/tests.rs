@@ -29,6 +29,7 @@ fn only_what_a_process_says_of_itself_is_indexed() {
         "health",
         "health.x",
         "node",
+        "name_node",
         "id",
         "namespace",
         "updated_at",

@@ -208,12 +208,33 @@ fn a_list_too_long_to_index_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn a_registry_says_what_it_indexes() {
+    sim_seeds(0..1, |env, _| async move {
+        let world = World::new(env);
+        let always = ["capability", "health", "type", "node"];
+        assert_eq!(world.registry.indexed(), always);
+        let builder = Registry::builder(world.system.clone());
+        let builder = builder.index("custom.\"gpu:0\"").index("shelf").index("shelf");
+        let registry = builder.build().expect("they can be indexed");
+        let expected = [&always[..], &["custom.\"gpu:0\"", "shelf"]].concat();
+        assert_eq!(registry.indexed(), expected);
+        for path in registry.indexed() {
+            let query: Query = format!("{path}:x").parse().expect("a query");
+            registry.register(world.worker().pid(), name("agents", &path), can(&[])).ok();
+            let plan = registry.explain("agents", &query);
+            assert!(plan.is_exact(), "{plan}");
+        }
+    });
+}
+
+#[test]
 fn a_registry_says_what_it_does_not_index() {
     sim_seeds(0..1, |env, _| async move {
         let system = World::new(env).system;
         let build = |path: &str| Registry::builder(system.clone()).index(path).build().map(drop);
         assert!(matches!(build("a b"), Err(IndexError::Path(_))));
         assert!(matches!(build("health"), Err(IndexError::NoAttribute { .. })));
+        assert!(matches!(build("name_node"), Err(IndexError::NoAttribute { .. })));
         assert_eq!(build("custom.team"), Ok(()));
     });
 }
