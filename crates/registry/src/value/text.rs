@@ -254,11 +254,7 @@ fn write_key(key: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if !key.is_empty() && key.chars().all(Path::may_have) {
         return f.write_str(key);
     }
-    f.write_char('"')?;
-    for sign in key.chars() {
-        write_escaped(sign, f)?;
-    }
-    f.write_char('"')
+    write_quoted(key, f)
 }
 
 impl FromStr for Value {
