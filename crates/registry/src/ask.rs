@@ -1,9 +1,11 @@
 //! Questions to a namespace, answered as of the revision that is read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use foundation_types::Pid;
 
+use crate::first::first;
 use crate::indexed::Attribute;
 use crate::namespace::{Candidates, Reading, Registration, Version};
 use crate::page::{Cursor, Page};
@@ -29,6 +31,18 @@ pub(crate) fn count_by_capability(reading: &Reading<'_>, capability: &str) -> us
     reading.count(&able, true, |version| version.entry.metadata.has(capability))
 }
 
+/// Every capability that anybody has, with how many do.
+pub(crate) fn count_by_every_capability<C: FromIterator<(Arc<str>, usize)>>(
+    reading: &Reading<'_>,
+) -> C {
+    let counted = reading.terms(Attribute::Capability).map(|term| {
+        let carriers = Candidates::Term(term.members.view());
+        let has_it = |version: &Version| version.entry.metadata.has(&term.value);
+        (Arc::clone(&term.value), reading.count(&carriers, true, has_it))
+    });
+    counted.filter(|(_, count)| *count > 0).collect()
+}
+
 /// The first one with a capability that is not excluded.
 pub(crate) fn first_by_capability(
     reading: &Reading<'_>,
@@ -51,33 +65,35 @@ pub(crate) fn query(
     let planned = plan(reading, filter);
     let matches = |version: &Version| filter.matches(&version.entry);
     let revision = Revision::new(reading.revision());
-    let found_max = planned.plan.candidates_max.min(query.limit().unwrap_or(FOUND_FIRST));
-    let mut found = Vec::with_capacity(found_max);
+    // One more, to know whether there is another page.
+    let wanted = query.limit().map(|limit| limit.saturating_add(1));
+    let mut found = Vec::new();
     if query.order().is_empty() {
+        found.reserve(planned.candidates_max.min(wanted.unwrap_or(FOUND_FIRST)));
         let after = after.map_or(0, |cursor| cursor.slot + 1);
         let rest = matching(reading, &planned, after, &matches);
-        match query.limit() {
-            // One more, to know whether there is another page.
-            Some(limit) => found.extend(rest.take(limit.saturating_add(1))),
-            None => found.extend(rest),
-        }
+        found.extend(rest.take(wanted.unwrap_or(usize::MAX)));
     } else {
         let order = |a: &Registration, b: &Registration| {
             query.compare(&**a, &**b).then_with(|| a.name.cmp(&b.name))
         };
-        found.extend(
-            matching(reading, &planned, 0, &matches)
-                .filter(|found| after.is_none_or(|cursor| order(found, &cursor.last).is_gt())),
-        );
-        found.sort_unstable_by(order);
+        let rest = matching(reading, &planned, 0, &matches)
+            .filter(|found| after.is_none_or(|cursor| order(found, &cursor.last).is_gt()));
+        if let Some(wanted) = wanted {
+            found = first(rest, wanted, &order);
+        } else {
+            found.extend(rest);
+            found.sort_unstable_by(order);
+        }
     }
     Page::of(revision, found, query.limit())
 }
 
 /// How many a filter matches, which is in its normal form.
 pub(crate) fn count(reading: &Reading<'_>, filter: &Filter) -> usize {
-    let Planned { plan, candidates } = plan(reading, filter);
-    reading.count(&candidates, plan.is_exact(), |version| filter.matches(&version.entry))
+    let planned = plan(reading, filter);
+    let matches = |version: &Version| filter.matches(&version.entry);
+    reading.count(&planned.candidates, planned.is_exact(), matches)
 }
 
 /// Whether a filter matches anything; it is in its normal form.
@@ -89,12 +105,12 @@ pub(crate) fn exists(reading: &Reading<'_>, filter: &Filter) -> bool {
 /// What matches among the candidates, in the order of slots, from one on.
 fn matching<F: Fn(&Version) -> bool>(
     reading: &Reading<'_>,
-    planned: &Planned,
+    planned: &Planned<'_>,
     first: u32,
     matches: &F,
 ) -> impl Iterator<Item = Registration> {
-    let Planned { plan, candidates } = planned;
-    reading.matching(candidates, plan.is_exact(), first, matches).map(Registration::new)
+    let is_exact = planned.is_exact();
+    reading.matching(&planned.candidates, is_exact, first, matches).map(Registration::new)
 }
 
 fn with_capability<F: Fn(&Version) -> bool>(

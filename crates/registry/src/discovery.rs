@@ -4,14 +4,15 @@
 //! goes through the one planner. A summary is made in one read, so its parts belong together.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use foundation_env::fault;
 
+use crate::ask;
 use crate::entry::Entry;
+use crate::first::first;
 use crate::indexed::Attribute;
 use crate::metadata::{Health, Metadata};
-use crate::namespace::{Candidates, Registration, Version};
+use crate::namespace::{Candidates, Registration};
 use crate::page::Page;
 use crate::plan::{Planned, plan};
 use crate::query::{FieldBuilder, FilterBuilder, Query, QueryBuilder, QueryError, field};
@@ -163,7 +164,7 @@ impl Registry {
 
     /// Finds the healthy ones with a capability that are loaded least: at most `count`, in the order of the sum
     /// of their usage of memory and processor, from the least; names decide among equals. What a process does
-    /// not say counts as 1, that is as fully used. Keeps no more than twice as many as are asked for.
+    /// not say counts as 1, that is as fully used. Keeps no more than are asked for, and one.
     ///
     /// # Errors
     ///
@@ -179,7 +180,12 @@ impl Registry {
             let Planned { candidates, .. } = plan(reading, &filter);
             let versions = reading.versions(&candidates);
             let matching = versions.filter(|version| filter.matches(&version.entry));
-            let registrations = first_by_load(matching, count);
+            let loaded = matching.map(|found| (load(&found.entry), Registration::new(found)));
+            let order = |(a, one): &(f64, Registration), (b, other): &(f64, Registration)| {
+                a.total_cmp(b).then_with(|| one.name.cmp(&other.name))
+            };
+            let least = first(loaded, count, &order);
+            let registrations = least.into_iter().map(|(_, found)| found).collect();
             Page { revision: Revision::new(reading.revision()), registrations, next: None }
         }))
     }
@@ -188,12 +194,7 @@ impl Registry {
     /// revision. Looks at no entry that has not just changed.
     pub fn count_by_every_capability(&self, namespace: &str) -> CapabilityCounts {
         self.answer(namespace, |reading| {
-            let counted = reading.terms(Attribute::Capability).map(|term| {
-                let carriers = Candidates::Term(term.members.view());
-                let is = |version: &Version| version.entry.metadata.has(&term.value);
-                (Arc::clone(&term.value), reading.count(&carriers, true, is))
-            });
-            let by_capability = counted.filter(|(_, count)| *count > 0).collect();
+            let by_capability = ask::count_by_every_capability(reading);
             CapabilityCounts { revision: Revision::new(reading.revision()), by_capability }
         })
     }
@@ -280,24 +281,4 @@ fn load(entry: &Entry) -> f64 {
     let unknown = if fault::planted("registry_unknown_load_is_none") { 0.0 } else { 1.0 };
     let usage = |name| entry.metadata.resource(name).unwrap_or(unknown);
     usage(Metadata::MEMORY_USAGE) + usage(Metadata::CPU_USAGE)
-}
-
-/// The first `count` in the order of load, then of names.
-fn first_by_load(versions: impl Iterator<Item = Arc<Version>>, count: usize) -> Vec<Registration> {
-    let mut first: Vec<(f64, Registration)> = Vec::new();
-    let keep = |first: &mut Vec<(f64, Registration)>| {
-        first.sort_unstable_by(|(a, one), (b, other)| {
-            a.total_cmp(b).then_with(|| one.name.cmp(&other.name))
-        });
-        first.truncate(count);
-    };
-    for version in versions.take(if count == 0 { 0 } else { usize::MAX }) {
-        first.push((load(&version.entry), Registration::new(version)));
-        // Sorted when as many again have come, so that each costs what one step of a sort does.
-        if first.len() >= count.saturating_mul(2).max(64) {
-            keep(&mut first);
-        }
-    }
-    keep(&mut first);
-    first.into_iter().map(|(_, found)| found).collect()
 }

@@ -128,6 +128,13 @@ impl Registry {
 
     /// Answers the next page of a query that has a limit. It is one of a newer revision, which it says: what has
     /// been registered in the meantime is in it if it comes after the cursor.
+    ///
+    /// # Consistency
+    ///
+    /// Without an order of the query's own, what is registered and matches from the first page to the last is in
+    /// exactly one of them, whatever changes. With one, that is so if its fields to order by do not change: what
+    /// moves past the cursor between two pages is in both or in neither. [`View::query_after`](crate::View) gives
+    /// all pages as of one revision.
     pub fn query_after(&self, namespace: &str, query: &Query, cursor: &Cursor) -> Page {
         self.query_from(namespace, query, Some(cursor))
     }
@@ -161,7 +168,7 @@ impl Registry {
     /// Tells how a query would be answered now.
     pub fn explain(&self, namespace: &str, query: &Query) -> Plan {
         let filter = query.filter().normalized();
-        self.answer(namespace, |reading| plan(reading, &filter).plan)
+        self.answer(namespace, |reading| plan(reading, &filter).explain())
     }
 
     /// Answers a question as of one revision of a namespace; none was ever registered in, the default.

@@ -87,6 +87,7 @@ mod revision;
 mod ask;
 mod crash;
 mod find;
+mod first;
 mod hash;
 mod indexed;
 mod keeper;

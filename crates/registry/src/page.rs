@@ -11,7 +11,8 @@ pub struct Page {
     pub revision: Revision,
     /// What matches, in the order of the query.
     pub registrations: Vec<Registration>,
-    /// Where the next page begins; none if this is the last.
+    /// Where the next page begins; none if this is the last. A page of a query with the limit 0 is always the last:
+    /// it ends nowhere. Whether there is anything, [`Registry::exists`](crate::Registry::exists) says.
     pub next: Option<Cursor>,
 }
 

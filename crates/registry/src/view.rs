@@ -210,7 +210,7 @@ impl View<'_> {
     /// See [`Registry::explain`].
     pub fn explain(&self, query: &Query) -> Plan {
         let filter = query.filter().normalized();
-        self.ask(|reading| plan(reading, &filter).plan)
+        self.ask(|reading| plan(reading, &filter).explain())
     }
 
     fn ask<R: Default>(&self, f: impl FnOnce(&Reading<'_>) -> R) -> R {

@@ -8,8 +8,9 @@ use foundation_process::HookError;
 use foundation_types::Pid;
 
 use super::{Group, JoinError, LeaveError};
+use crate::ask;
 use crate::indexed::Attribute;
-use crate::namespace::{Candidates, Cause, Version};
+use crate::namespace::Cause;
 use crate::namespaces::NoNamespace;
 use crate::owner::{Owned, Refused};
 use crate::registry::{Held, Registry};
@@ -183,13 +184,8 @@ impl Registry {
     /// All as of one moment.
     pub fn groups(&self, namespace: &str) -> BTreeMap<Group, usize> {
         let labels: Vec<_> = self.answer_in(Held::Memberships, namespace, |reading| {
-            let terms = reading.terms(Attribute::Capability);
-            let counted = terms.map(|term| {
-                let carriers = Candidates::Term(term.members.view());
-                let is = |version: &Version| version.entry.metadata.has(&term.value);
-                (Arc::clone(&term.value), reading.count(&carriers, true, is))
-            });
-            counted.filter(|(_, count)| *count > 0).collect()
+            // A group is a capability of its memberships.
+            ask::count_by_every_capability(reading)
         });
         let namespace: Arc<str> = namespace.into();
         let group = |label| Group { namespace: Arc::clone(&namespace), label };

@@ -114,10 +114,10 @@ impl Reading<'_> {
         terms.filter(move |term| term.attribute == attribute)
     }
 
-    /// How many entries there may be: the places in all blocks of slots.
+    /// How many entries there may be: the slots that are taken.
     pub(crate) fn entries(&self) -> usize {
-        let blocks = Candidates::All.blocks(self.namespace).len();
-        blocks.saturating_mul(usize::try_from(BLOCK).unwrap_or(usize::MAX))
+        let taken: u64 = self.spread(&Candidates::All).iter().map(|(_, taken)| taken).sum();
+        usize::try_from(taken).unwrap_or(usize::MAX)
     }
 
     /// The slots that may carry a value; none, if nobody carries it.

@@ -116,8 +116,13 @@ impl Filter {
         }
     }
 
+    /// Tells whether it is the one that nothing matches, which stands for all those in a normal form.
+    pub(crate) fn matches_nothing(&self) -> bool {
+        matches!(&self.0, Node::Not(part) if part.0 == Node::All)
+    }
+
     /// Makes a filter that matches what all parts match.
-    pub(super) fn and(parts: Vec<Self>) -> Self {
+    pub(crate) fn and(parts: Vec<Self>) -> Self {
         let flat = parts.into_iter().flat_map(|part| match part.0 {
             Node::And(parts) => parts,
             _ => vec![part],
@@ -126,7 +131,7 @@ impl Filter {
     }
 
     /// Makes a filter that matches what any part matches.
-    pub(super) fn or(parts: Vec<Self>) -> Self {
+    pub(crate) fn or(parts: Vec<Self>) -> Self {
         let flat = parts.into_iter().flat_map(|part| match part.0 {
             Node::Or(parts) => parts,
             _ => vec![part],

@@ -9,9 +9,11 @@ use foundation_registry::{
     UpdateError, invariants,
 };
 use foundation_testkit::Swarm;
-use foundation_types::Pid;
+use foundation_types::{NodeId, Pid};
 
 use crate::world::{World, can, name};
+
+mod expression;
 
 fn in_world<F: Future<Output = ()> + Send + 'static>(
     change: impl FnOnce(&mut Limits),
@@ -25,7 +27,7 @@ fn in_world<F: Future<Output = ()> + Send + 'static>(
     simulation.block_on(test(world));
 }
 
-const FILTERS: [&str; 16] = [
+const FILTERS: [&str; 21] = [
     "",
     "capability:all",
     "capability:third",
@@ -42,6 +44,11 @@ const FILTERS: [&str; 16] = [
     "(capability:third OR capability:rare) (health:healthy OR health:degraded)",
     "id>a-0005 capability:all",
     "health:1 OR custom.shelf in (3, 7.0)",
+    "(capability:third load<0.5) OR capability:rare",
+    "(capability:third health:healthy) OR (capability:rare type:agent)",
+    "(capability:third (load<0.5 OR health:degraded)) OR -health:healthy",
+    "NOT *",
+    "name_node:7 OR node:7",
 ];
 
 /// The metadata of the `n`th entry.
@@ -75,7 +82,8 @@ impl Shelf {
     }
 
     fn register(&mut self, n: u64) {
-        let name = name("agents", &format!("a-{n:06}"));
+        let node = if n % 10 == 9 { NodeId::new(7) } else { NodeId::LOCAL };
+        let name = Name::on(node, "agents", &format!("a-{n:06}")).expect("it is valid");
         self.world.registry.register(self.owner, name.clone(), metadata(n)).expect("free");
         self.note(&name);
     }
@@ -122,6 +130,32 @@ impl Shelf {
         assert_eq!(registry.exists("agents", &query), !expected.is_empty(), "{filter}");
         let plan = registry.explain("agents", &query);
         assert!(plan.candidates_max >= expected.len(), "{filter}: {plan}");
+        // Nothing waits for a reader, so the numbers are exact.
+        let len = self.model.len();
+        assert!(plan.candidates_max == len || !plan.indexed.is_empty(), "{filter}: {len}, {plan}");
+    }
+
+    /// Compares the first ones in an order, of what a filter matches.
+    fn compare_first(&self, filter: &str, order: &str) {
+        let query: Query = format!("{filter} {order}").parse().expect("a query");
+        let all = self.model.values().filter(|found| query.filter().matches(&***found));
+        let mut expected: Vec<_> = all.cloned().collect();
+        // Stable, so names decide among equals.
+        expected.sort_by(|a, b| query.compare(&**a, &**b));
+        let limit = query.limit().expect("it has one");
+        let has_more = limit > 0 && expected.len() > limit;
+        expected.truncate(limit);
+        let page = self.world.registry.query("agents", &query);
+        assert_eq!(page.registrations, expected, "{query}");
+        assert_eq!(page.next.is_some(), has_more, "{query}");
+    }
+
+    fn compare_random(&self, swarm: &mut Swarm, times: u64) {
+        for _ in 0..times {
+            let filter = expression::filter(swarm);
+            self.compare(&filter);
+            self.compare_first(&filter, &expression::order_and_limit(swarm));
+        }
     }
 }
 
@@ -137,10 +171,12 @@ fn queries_equal_a_plain_list_at_every_size() {
                 for filter in FILTERS {
                     shelf.compare(filter);
                 }
-                shelf.stir(&mut Swarm::new(size), 40);
+                let mut swarm = Swarm::new(size);
+                shelf.stir(&mut swarm, 40);
                 for filter in FILTERS {
                     shelf.compare(filter);
                 }
+                shelf.compare_random(&mut swarm, 60);
                 assert_eq!(invariants::check(&shelf.world.registry), []);
             },
         );
@@ -156,11 +192,14 @@ fn queries_equal_a_plain_list_where_blocks_begin_and_with_many_entries() {
             |world| async move {
                 let mut shelf = Shelf::new(world);
                 (0..size).for_each(|n| shelf.register(n));
-                shelf.stir(&mut Swarm::new(size), 3);
-                let every = if size < 5_000 { 1 } else { 4 };
+                let mut swarm = Swarm::new(size);
+                shelf.stir(&mut swarm, 3);
+                // Of many entries every third filter is enough: most of those find something by an index.
+                let every = if size < 5_000 { 1 } else { 3 };
                 for filter in FILTERS.iter().step_by(every) {
                     shelf.compare(filter);
                 }
+                shelf.compare_random(&mut swarm, if size < 5_000 { 12 } else { 2 });
             },
         );
     }
@@ -185,9 +224,43 @@ fn a_plan_says_what_the_indexes_answer() {
                 (1, &["load<0.5".to_owned()][..])
             );
             let scan = explain("load<0.5");
-            assert!(scan.indexed.is_empty() && scan.candidates_max >= 60, "{scan}");
+            assert!(scan.indexed.is_empty(), "{scan}");
+            assert_eq!(scan.candidates_max, 60, "as many as there are: {scan}");
+            let nobody = explain("load<0.5 NOT *");
+            assert_eq!((nobody.candidates_max, nobody.is_exact()), (0, true), "{nobody}");
             let either = explain("capability:third OR load<0.5");
             assert!(either.indexed.is_empty(), "half of an OR is not enough: {either}");
+        },
+    );
+}
+
+/// An AND within an OR was answered by no index, so everybody was asked.
+///
+/// Guarantee I2
+#[test]
+fn a_plan_uses_what_indexes_know_of_the_parts_of_an_or() {
+    in_world(
+        |_| {},
+        |world| async move {
+            let mut shelf = Shelf::new(world);
+            (0..60).for_each(|n| shelf.register(n));
+            let check = |text: &str, indexed: &str, is_exact: bool, candidates_max: usize| {
+                let query: Query = text.parse().expect("a query");
+                let plan = shelf.world.registry.explain("agents", &query);
+                assert_eq!(plan.indexed, [indexed], "{plan}");
+                assert_eq!(plan.asked, if is_exact { vec![] } else { vec![text] }, "{plan}");
+                assert_eq!(plan.candidates_max, candidates_max, "{plan}");
+                shelf.compare(text);
+            };
+            // 20 can do the third, 1 is rare, 18 are degraded.
+            let whole = "capability:third health:degraded OR capability:rare";
+            check(whole, whole, true, 19);
+            let part = "capability:third load<0.5 OR capability:rare";
+            check(part, "capability:third OR capability:rare", false, 21);
+            let deep = "capability:third (capability:rare OR health:degraded load<0.5) \
+                        OR capability:rare id>a has:load";
+            let known = "capability:third (capability:rare OR health:degraded) OR capability:rare";
+            check(deep, known, false, 20);
         },
     );
 }
@@ -219,9 +292,68 @@ fn pages_follow_each_other_in_the_order_of_the_query() {
             }
             let none: Query = "limit:0".parse().expect("a query");
             let none = shelf.world.registry.query("agents", &none);
-            assert_eq!((none.registrations.len(), none.next), (0, None));
+            assert_eq!((none.registrations.len(), none.next), (0, None), "it ends nowhere");
             let elsewhere = shelf.world.registry.query("nowhere", &Query::default());
             assert_eq!(elsewhere.registrations, []);
+        },
+    );
+}
+
+/// The node that gave a name could not be asked for, and `node` was taken for it.
+#[test]
+fn the_node_of_a_name_and_that_of_its_process_are_two_fields() {
+    in_world(
+        |_| {},
+        |world| async move {
+            let mut shelf = Shelf::new(world);
+            // Every tenth name is of node 7, and all are of one process of this node.
+            (0..60).for_each(|n| shelf.register(n));
+            for (text, expected) in
+                [("name_node:7", 6), ("name_node:0", 54), ("node:7", 0), ("node:0", 60)]
+            {
+                let query: Query = text.parse().expect("a query");
+                assert_eq!(shelf.world.registry.count("agents", &query), expected, "{text}");
+            }
+        },
+    );
+}
+
+/// Guarantee I2
+#[test]
+fn pages_under_changes_repeat_and_skip_nobody_who_stands() {
+    in_world(
+        |_| {},
+        |world| async move {
+            let mut swarm = Swarm::new(5);
+            let mut shelf = Shelf::new(world);
+            (0..50).for_each(|n| shelf.register(n));
+            let (registry, owner) = (shelf.world.registry.clone(), shelf.owner);
+            let query: Query = "capability:all limit:3".parse().expect("a query");
+            let mut standing: Vec<_> = shelf.model.keys().cloned().collect();
+            let mut seen = Vec::new();
+            let mut page = registry.query("agents", &query);
+            for round in 0.. {
+                seen.extend(page.registrations.iter().map(|found| found.name.clone()));
+                let Some(cursor) = &page.next else { break };
+                // One goes, another comes, and some change.
+                let at = usize::try_from(swarm.range(0..=standing.len() as u64 - 1));
+                let gone = standing.swap_remove(at.expect("small"));
+                registry.unregister(&gone, owner).expect("it is the owner's");
+                shelf.register(100 + round);
+                for _ in 0..5 {
+                    let name = swarm.choose(&standing).expect("some").clone();
+                    if swarm.chance(0.5) {
+                        registry.replace(owner, name, metadata(round)).expect("it fits");
+                    } else {
+                        let patch = Patch::new().custom("shelf", 1).add_capability("new");
+                        registry.patch(&name, owner, &patch).expect("it is the owner's");
+                    }
+                }
+                page = registry.query_after("agents", &query, cursor);
+            }
+            for name in &standing {
+                assert_eq!(seen.iter().filter(|other| *other == name).count(), 1, "{name}");
+            }
         },
     );
 }
