@@ -222,6 +222,7 @@ fn a_queued_registration_is_given_up_at_its_deadline() {
         let hasty = world.registry.within(MS * 2);
         let awaited = hasty.register_async(pid, name("agents", "awaited"), can(&[]));
         let dropped = hasty.register_async(pid, name("agents", "dropped"), can(&[]));
+        let asked = hasty.register_async(pid, name("agents", "asked"), can(&[]));
         let patient = world.registry.within(AT_LAST * 2);
         let made = patient.register_async(pid, name("agents", "made"), can(&[]));
         let dead = patient.register_async(dies, name("agents", "dead"), can(&[]));
@@ -230,7 +231,7 @@ fn a_queued_registration_is_given_up_at_its_deadline() {
             matches!(&refused, Err(RegisterError::Busy { waited, .. }) if *waited >= MS * 2),
             "{refused:?}"
         );
-        // Nobody looks at this one: whoever comes to it finds that it is too late.
+        // Nobody looks at one that was dropped: whoever comes to it finds that it is too late.
         let (start, deadline) = (env.now(), world.system.deadline(AT_LAST));
         wait_for(&env, "the deadline", deadline, || {
             let passed = env.now().saturating_duration_since(start) > MS * 3;
@@ -238,13 +239,17 @@ fn a_queued_registration_is_given_up_at_its_deadline() {
         })
         .await;
         world.kill(dies).await;
-        assert_eq!(dropped.try_result(), None);
+        // Who only asks, and never waits, is told too, and no other thing later.
+        assert_eq!(format!("{asked:?}"), "Ticket(None)", "printing decides nothing");
+        let refused = asked.try_result();
+        assert!(matches!(refused, Some(Err(RegisterError::Busy { .. }))), "{refused:?}");
         drop(held);
+        assert_eq!(asked.try_result(), refused);
         let refused = dropped.await;
         assert!(matches!(refused, Err(RegisterError::Busy { .. })), "{refused:?}");
         assert!(matches!(dead.await, Err(RegisterError::NoProcess { .. })));
         assert!(made.await.is_ok());
-        for id in ["awaited", "dropped", "dead"] {
+        for id in ["awaited", "asked", "dropped", "dead"] {
             assert_eq!(world.registry.whereis(&name("agents", id)), None, "{id}");
         }
         assert_eq!(invariants::check(&world.registry), []);
