@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use foundation_env::sim::{SimOptions, Simulation};
-use foundation_process::CallError;
-use foundation_registry::{AwaitError, NamedCallError};
+use foundation_process::{CallError, SendError};
+use foundation_registry::{AwaitError, NamedCallError, NamedSendError};
+use foundation_types::{Code, Error};
 
 use crate::world::{Task, Way, World, can, name};
 
@@ -74,5 +75,27 @@ fn a_named_address_reaches_whoever_has_the_name() {
         registers_after(&world, MS * 3);
         let refused = other.resolve(world.system.deadline(MS * 50)).await;
         assert!(matches!(refused, Err(AwaitError::OtherMessages { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn why_nothing_was_sent_to_a_name_has_a_code_that_an_error_keeps() {
+    in_world(|world| async move {
+        // Not printable, as messages need not be.
+        struct Secret;
+        let address = world.registry.named::<Secret>(name("agents", "a"));
+        let missed = address.send_until(Secret, world.system.deadline(MS)).await.err();
+        let error = missed.expect("nobody has the name");
+        assert_eq!(error.code(), Code::Timeout);
+        let error = Error::from(error);
+        assert_eq!(error.code(), Code::Timeout);
+        let report = error.report().to_string();
+        assert!(report.contains("while agents/a was awaited"), "{report}");
+
+        let error = NamedSendError::Send(SendError::NoProcess(Secret));
+        assert_eq!(error.code(), Code::ProcessNotAlive);
+        let error = Error::from(error);
+        assert_eq!(error.code(), Code::ProcessNotAlive);
+        assert!(error.report().to_string().contains("no such process"), "{}", error.report());
     });
 }
