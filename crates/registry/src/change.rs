@@ -70,7 +70,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`BatchError`]: the first one that is refused, or what is wrong with the batch. At most 1,024 names.
+    /// [`BatchError`]: the first one that is refused, or what is wrong with the batch. At most 1,024 names. `Busy` when
+    /// the turn did not come in time ([`Registry::within`]).
     pub fn register_all(&self, batch: Vec<NewEntry>) -> Result<Revision, BatchError> {
         if batch.len() > BATCH_MAX {
             return Err(BatchError::TooLarge { len: batch.len(), len_max: BATCH_MAX });
@@ -166,7 +167,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`UpdateError`] when `from` does not have the name, or `to` cannot have it.
+    /// [`UpdateError`] when `from` does not have the name, or `to` cannot have it; `Busy` when the turn did not come in
+    /// time ([`Registry::within`]).
     pub fn hand_over(&self, name: &Name, from: Pid, to: Pid) -> Result<Revision, UpdateError> {
         let now = self.now();
         self.change(name, from, |commit, namespace, found| {
@@ -196,7 +198,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `NotOwner` when another process has the name.
+    /// `NotOwner` when another process has the name; `Busy` when the turn did not come in time ([`Registry::within`]).
     pub fn unregister_if_present(&self, name: &Name, pid: Pid) -> Result<bool, UpdateError> {
         match self.unregister(name, pid) {
             Ok(_) => Ok(true),
@@ -252,7 +254,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`WatchError`]: the label is not acceptable, or a bound is reached.
+    /// [`WatchError`]: the label is not acceptable, or a bound is reached; `Busy` when the turn did not come in time
+    /// ([`Registry::within`]), since a watch begins between two changes. A namespace that is new counts as used from
+    /// then on, whether anything is ever registered in it or not.
     ///
     /// # Examples
     ///

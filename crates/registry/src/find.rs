@@ -67,7 +67,12 @@ impl Registry {
         self.answer(namespace, |reading| ask::count_by_capability(reading, capability))
     }
 
-    /// Returns the newest revision of a namespace.
+    /// Returns the newest revision of a namespace; 0 if nothing was ever registered in it.
+    ///
+    /// # Consistency
+    ///
+    /// Not less than what any call about the namespace has returned before, on whatever thread: who reads after this
+    /// reads this revision or a newer one.
     pub fn revision(&self, namespace: &str) -> Revision {
         let found = self.shared().namespaces().get(namespace);
         found.map(|found| Revision::new(found.revision())).unwrap_or_default()
@@ -166,6 +171,11 @@ impl Registry {
     }
 
     /// Tells how a query would be answered now.
+    ///
+    /// # Consistency
+    ///
+    /// As of one moment. The candidates are never fewer than match then, and may be more: an index keeps for a while
+    /// what has just changed.
     pub fn explain(&self, namespace: &str, query: &Query) -> Plan {
         let filter = query.filter().normalized();
         self.answer(namespace, |reading| plan(reading, &filter).explain())

@@ -281,6 +281,12 @@ impl Registry {
     }
 
     /// Returns the names of a process in order.
+    ///
+    /// # Consistency
+    ///
+    /// Each name that the process has from before the call until it returns, and none of another process. They are
+    /// looked at one by one: of those that it gets or loses meanwhile some may be there and others not, also when that
+    /// was one step. None once its death is known.
     pub fn names(&self, pid: Pid) -> Vec<Name> {
         self.shared.names.of(pid)
     }

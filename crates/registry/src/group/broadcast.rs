@@ -38,9 +38,10 @@ impl Registry {
     /// Sends a message to every member of a group at the same time, waiting for room until `deadline`. Returns
     /// what became of it for each member, in the order of pids; a group without members has no outcomes.
     ///
-    /// Each is for itself: who has room gets the message, whatever becomes of it for the others. A message that
-    /// a member did not get is listed among the dead letters. For another rule give the
-    /// [`members`](Registry::members) to [`System::broadcast`](foundation_process::System::broadcast).
+    /// Each is for itself: who has room gets the message, whatever becomes of it for the others. A message that was
+    /// sent to a member and not taken is listed among the dead letters; none was sent to one that handles
+    /// [`OtherMessages`](MemberOutcome::OtherMessages), nor to one that died before its turn. For another rule give
+    /// the [`members`](Registry::members) to [`System::broadcast`](foundation_process::System::broadcast).
     ///
     /// A member that broadcasts to its own group gets the message too.
     ///

@@ -169,6 +169,11 @@ impl Registry {
     }
 
     /// Returns the groups that a process is in, in order.
+    ///
+    /// # Consistency
+    ///
+    /// Each group that it is in from before the call until it returns. They are looked at one by one: one that it joins
+    /// or leaves meanwhile may be there or not. None once its death is known.
     pub fn groups_of(&self, pid: Pid) -> Vec<Group> {
         let memberships = self.shared().holdings(Held::Memberships).of(pid);
         let mut groups: Vec<_> = memberships.iter().filter_map(Group::of).collect();

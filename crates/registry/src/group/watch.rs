@@ -122,7 +122,9 @@ impl Registry {
     /// # Errors
     ///
     /// [`WatchError`] when a bound is reached: there are as many namespaces with groups as there may be, or as
-    /// many watches of the namespace's groups.
+    /// many watches of the namespace's groups; `Busy` when the turn did not come in time ([`Registry::within`]), since
+    /// a watch begins between two changes. A namespace that is new to groups counts as used from then on, whether
+    /// anybody ever joins or not.
     ///
     /// # Consistency
     ///
