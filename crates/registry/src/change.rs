@@ -12,13 +12,13 @@ use crate::indexed::Indexed;
 use crate::label::{LabelKind, checked};
 use crate::metadata::{Metadata, MetadataError};
 use crate::name::Name;
-use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Registration, Version};
+use crate::namespace::{Cause, Commit, Key, Namespace, NotOwner, Purpose, Registration, Version};
 use crate::namespaces::NoNamespace;
 use crate::owner::Owned;
 use crate::patience::Patience;
 use crate::registry::{Held, Registry};
 use crate::revision::Revision;
-use crate::watch::{Snapshot, Watch};
+use crate::watch::{Snapshot, Watch, Watched};
 
 /// Names that may be registered in one step.
 const BATCH_MAX: usize = 1_024;
@@ -292,37 +292,10 @@ impl Registry {
         namespace: &str,
         interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
     ) -> Result<(Snapshot, Watch), WatchError> {
-        let mut watch = self.watch_changes(namespace, interest)?;
-        Ok((watch.resynchronise(), watch))
-    }
-
-    /// As [`Registry::watch`], for who knows how to find out what stands now.
-    pub(crate) fn watch_changes(
-        &self,
-        namespace: &str,
-        interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
-    ) -> Result<Watch, WatchError> {
         let label = checked(LabelKind::Namespace, namespace).map_err(WatchError::Label)?;
-        self.watch_in(Held::Names, label, interest)
-    }
-
-    /// As [`Registry::watch_changes`], of names or of memberships.
-    pub(crate) fn watch_in(
-        &self,
-        held: Held,
-        label: Arc<str>,
-        interest: impl Fn(&Entry) -> bool + Send + Sync + 'static,
-    ) -> Result<Watch, WatchError> {
-        let patience = &mut self.patience();
-        let found = self.shared().holdings(held).namespaces.get_or_new(&label, patience);
-        let found = found.map_err(|none| match none {
-            NoNamespace::TooMany(limit) => WatchError::TooManyNamespaces { limit },
-            NoNamespace::Busy(busy) => busy.into(),
-        })?;
-        let limit = self.shared().limits().watches_per_namespace_max;
-        let namespace = Arc::clone(found);
-        let begun = Watch::begin(namespace, Box::new(interest), limit, patience)?;
-        begun.ok_or(WatchError::TooManyWatches { namespace: label, limit })
+        let watched = Watched { held: Held::Names, label, interest: Box::new(interest) };
+        let mut watch = self.begin_watch(watched, Purpose::Watch, &mut self.patience())?;
+        Ok((watch.resynchronise(), watch))
     }
 
     /// Lets `f` change what stands under a name, if `pid` owns it.

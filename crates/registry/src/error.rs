@@ -289,6 +289,14 @@ pub enum WatchError {
         /// [`Limits::watches_per_namespace_max`](crate::Limits).
         limit: usize,
     },
+    /// As many wait for a change of it as may. That others wait less long helps.
+    #[error("{limit} wait for a change of namespace {namespace}, the most there may be")]
+    TooManyWaits {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// [`Limits::waits_per_namespace_max`](crate::Limits).
+        limit: usize,
+    },
     /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
     /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
     #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
@@ -306,7 +314,9 @@ impl WatchError {
         match self {
             Self::Label(_) => Code::ConstraintViolation,
             Self::Busy { .. } => Code::ServiceUnavailable,
-            Self::TooManyNamespaces { .. } | Self::TooManyWatches { .. } => Code::ResourceExhausted,
+            Self::TooManyNamespaces { .. }
+            | Self::TooManyWatches { .. }
+            | Self::TooManyWaits { .. } => Code::ResourceExhausted,
         }
     }
 }

@@ -79,7 +79,7 @@ pub use pressure::Pressure;
 pub(crate) use pressure::Warning;
 pub(crate) use reading::{Candidates, Reading};
 pub(crate) use rebuild::{Aftermath, Keeper};
-pub(crate) use ring::{Cause, Change, Found};
+pub(crate) use ring::{Cause, Change, Found, Purpose};
 pub(crate) use term::{Term, TermKey};
 pub(crate) use turn::{Request, Turn};
 pub use version::Registration;

@@ -82,6 +82,10 @@ pub struct Limits {
     pub groups_per_process_max: usize,
     /// Watches of one namespace; 1,024 by default.
     pub watches_per_namespace_max: usize,
+    /// Waits for a change of one namespace that are under way at one time, those of who sends to or calls a name that
+    /// nobody has among them; 16,384 by default. They take no place of a watch. Each change of the namespace wakes
+    /// them all.
+    pub waits_per_namespace_max: usize,
     /// Changes that are kept for those who watch a namespace; 8,192 by default. A watch that is further behind
     /// has [`Lagged`](crate::Lagged).
     pub watch_changes_max: usize,
@@ -112,6 +116,7 @@ impl Default for Limits {
             memberships_per_namespace_max: 1 << 17,
             groups_per_process_max: 64,
             watches_per_namespace_max: 1 << 10,
+            waits_per_namespace_max: 1 << 14,
             watch_changes_max: 1 << 13,
             watch_bytes_max: 64 << 20,
             waiting_versions_max: 1 << 16,
@@ -155,7 +160,7 @@ pub struct Counts {
     pub index_rows: usize,
     /// Versions and slots that wait for readers before they are taken back.
     pub waiting: usize,
-    /// Watches that have not been dropped.
+    /// Watches that have not been dropped, and waits that are under way.
     pub watches: usize,
     /// Processes that have a name.
     pub owners: usize,
@@ -178,7 +183,7 @@ pub struct GroupCounts {
     pub memberships: usize,
     /// Versions and slots that wait for readers before they are taken back.
     pub waiting: usize,
-    /// Watches that have not been dropped.
+    /// Watches that have not been dropped, and waits that are under way.
     pub watches: usize,
     /// Processes that are in a group.
     pub members: usize,

@@ -1,25 +1,39 @@
 //! Waiting for names: until they are taken, until they are free, and addresses that follow them.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
+use std::task::Poll;
 
+use foundation_env::fault;
 use foundation_process::{Address, CallError, DEFAULT_TIMEOUT, Reply, SendError};
 use foundation_types::{Deadline, Pid};
 
-use crate::error::{AwaitError, NamedCallError, NamedSendError};
+use crate::entry::Entry;
+use crate::error::{AwaitError, NamedCallError, NamedSendError, WatchError};
+use crate::label::{LabelKind, checked};
 use crate::name::Name;
-use crate::namespace::Registration;
-use crate::registry::Registry;
+use crate::namespace::{Purpose, Registration};
+use crate::patience::Patience;
+use crate::registry::{Held, Registry};
 use crate::revision::Revision;
-use crate::watch::Watch;
+use crate::watch::{Watch, Watched};
+
+/// How often a wait looks in one poll before it lets others run.
+const LOOKS_MAX: usize = 8;
 
 impl Registry {
     /// Waits until a name is taken, and returns what is registered under it.
     ///
+    /// Beginning to wait takes a turn to write, for which it waits like any change ([`Registry::within`]), but never
+    /// longer than until the deadline. A namespace that is new counts as used from then on, whether the name ever
+    /// comes or not ([`Limits::namespaces_max`](crate::Limits)).
+    ///
     /// # Errors
     ///
-    /// `Timeout` at the deadline; `Watch` when the namespace cannot be watched.
+    /// `Timeout` at the deadline; `Watch` when the namespace cannot be watched: the turn did not come in time
+    /// ([`WatchError::Busy`]), or a bound is reached, of namespaces or of waits
+    /// ([`Limits::waits_per_namespace_max`](crate::Limits)).
     ///
     /// # Cancel safety
     ///
@@ -29,10 +43,11 @@ impl Registry {
         name: &Name,
         deadline: Deadline,
     ) -> Result<Registration, AwaitError> {
-        self.until(name, deadline, || self.lookup(name)).await
+        self.until_name(name, deadline, || self.lookup(name)).await
     }
 
-    /// Waits until `owner` no longer has a name: it has been freed, or another process has it.
+    /// Waits until `owner` no longer has a name: it has been freed, or another process has it. Waits as
+    /// [`Registry::await_registered`] does, which also says what waiting uses up.
     ///
     /// # Errors
     ///
@@ -47,18 +62,20 @@ impl Registry {
         owner: Pid,
         deadline: Deadline,
     ) -> Result<(), AwaitError> {
-        self.until(name, deadline, || (self.whereis(name) != Some(owner)).then_some(())).await
+        let is_gone = || (self.whereis(name) != Some(owner)).then_some(());
+        self.until_name(name, deadline, is_gone).await
     }
 
     /// Waits until a namespace has come to a revision, and returns the one that stands then. For who was told of
     /// a revision that a commit under way will have; one that a call has returned is there.
     ///
     /// Wakes with each change of the namespace. The numbers that stand between two changes belong to none: one
-    /// of those may be noticed with the next change only, or at the deadline.
+    /// of those may be noticed with the next change only, or at the deadline. Waits as
+    /// [`Registry::await_registered`] does, which also says what waiting uses up.
     ///
     /// # Errors
     ///
-    /// `NotReached` at the deadline; `Watch` when the namespace cannot be watched.
+    /// `NotReached` at the deadline; `Watch` as [`Registry::await_registered`], or when the text is no namespace.
     ///
     /// # Cancel safety
     ///
@@ -70,23 +87,15 @@ impl Registry {
         deadline: Deadline,
     ) -> Result<Revision, AwaitError> {
         let reached = || Some(self.revision(namespace)).filter(|stands| *stands >= revision);
-        if let Some(stands) = reached() {
-            return Ok(stands);
-        }
-        let mut watch = self.watch_changes(namespace, |_| true)?;
-        let answer = async {
-            loop {
-                // After the watch began, so that no change falls between.
-                if let Some(stands) = reached() {
-                    return stands;
-                }
-                next_change(&mut watch).await;
-            }
+        let watched = || {
+            let label = checked(LabelKind::Namespace, namespace).map_err(WatchError::Label)?;
+            Ok(Watched { held: Held::Names, label, interest: Box::new(|_| true) })
         };
-        let waited = self.shared().system().before(deadline, answer).await.ok();
-        let (wanted, stands) = (revision, self.revision(namespace));
-        let missed = || AwaitError::NotReached { namespace: namespace.into(), wanted, stands };
-        waited.or_else(reached).ok_or_else(missed)
+        let missed = || {
+            let (wanted, stands) = (revision, self.revision(namespace));
+            AwaitError::NotReached { namespace: namespace.into(), wanted, stands }
+        };
+        self.until(deadline, watched, reached, missed).await
     }
 
     /// The address of a name, whoever has it.
@@ -95,42 +104,82 @@ impl Registry {
     }
 
     /// Looks until there is an answer: now, and after each change of the name.
-    async fn until<R>(
+    async fn until_name<R>(
         &self,
         name: &Name,
         deadline: Deadline,
         look: impl Fn() -> Option<R>,
     ) -> Result<R, AwaitError> {
+        let watched = || {
+            let wanted = name.clone();
+            let interest = Box::new(move |entry: &Entry| entry.name == wanted);
+            Ok(Watched { held: Held::Names, label: name.namespace().into(), interest })
+        };
+        let missed = || AwaitError::Timeout { name: name.clone() };
+        self.until(deadline, watched, look, missed).await
+    }
+
+    /// Looks until there is an answer: now, after each change of what is watched, and at the deadline.
+    pub(crate) async fn until<R>(
+        &self,
+        deadline: Deadline,
+        watched: impl FnOnce() -> Result<Watched, WatchError>,
+        look: impl Fn() -> Option<R>,
+        missed: impl FnOnce() -> AwaitError,
+    ) -> Result<R, AwaitError> {
         if let Some(found) = look() {
             return Ok(found);
         }
-        let wanted = name.clone();
-        let mut watch = self.watch_changes(name.namespace(), move |entry| entry.name == wanted)?;
-        let answer = async {
-            loop {
-                // After the watch began, so that no change falls between.
-                if let Some(found) = look() {
-                    return found;
-                }
-                next_change(&mut watch).await;
-            }
+        let Some(mut watch) = self.begin_wait(watched()?, deadline)? else {
+            return look().ok_or_else(missed);
         };
-        let waited = self.shared().system().before(deadline, answer).await;
-        waited.map_err(|_elapsed| AwaitError::Timeout { name: name.clone() })
+        let answer = poll_fn(|cx| {
+            for _ in 0..LOOKS_MAX {
+                // After the watch began, or went on from what is newest, so that no change falls between.
+                if let Some(found) = look() {
+                    return Poll::Ready(found);
+                }
+                if watch.poll_changed(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                watch.skip_to_newest();
+            }
+            // Writers may be as fast as this is, and the deadline would never be looked at.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        let waited = self.shared().system().before(deadline, answer).await.ok();
+        waited.or_else(look).ok_or_else(missed)
     }
-}
 
-/// Waits until something may have changed.
-pub(crate) async fn next_change(watch: &mut Watch) {
-    if watch.changed().await.is_err() {
-        watch.skip_to_newest();
+    /// Begins to watch for a wait; none if the deadline came before the turn.
+    fn begin_wait(
+        &self,
+        watched: Watched,
+        deadline: Deadline,
+    ) -> Result<Option<Watch>, WatchError> {
+        let (env, bound) = (self.shared().system().env(), self.write_wait_max());
+        let mut left = deadline.remaining(env.now()).filter(|left| *left <= bound);
+        if fault::planted("registry_await_overruns") {
+            left = None;
+        }
+        let mut patience = Patience::new(env, left.unwrap_or(bound));
+        match self.begin_watch(watched, Purpose::Wait, &mut patience) {
+            Ok(watch) => Ok(Some(watch)),
+            Err(WatchError::Busy { .. }) if left.is_some() || deadline.has_passed(env.now()) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
 /// A cheap handle to a name, whichever process has it.
 ///
 /// It is used like an [`Address`]. While nobody has the name, because its owner is being restarted for
-/// instance, it waits until the deadline.
+/// instance, it waits until the deadline, as [`Registry::await_registered`] does: at most
+/// [`Limits::waits_per_namespace_max`](crate::Limits) wait in a namespace at one time, and one more is answered at
+/// once with `Nobody` and [`WatchError::TooManyWaits`]. A namespace that is new counts as used once somebody waits.
 ///
 /// # Consistency
 ///
@@ -153,8 +202,8 @@ impl<M: Send + 'static> NamedAddress<M> {
     ///
     /// # Errors
     ///
-    /// `Timeout` at the deadline, `OtherMessages` when the owner handles messages of another type, `Watch` when
-    /// the namespace cannot be watched.
+    /// `Timeout` at the deadline, `OtherMessages` when the owner handles messages of another type, `Watch` as
+    /// [`Registry::await_registered`].
     ///
     /// # Cancel safety
     ///
@@ -177,7 +226,8 @@ impl<M: Send + 'static> NamedAddress<M> {
     ///
     /// # Errors
     ///
-    /// [`NamedSendError`], with the message.
+    /// [`NamedSendError`], with the message: `Nobody` with what [`NamedAddress::resolve`] says, `Send` when the owner did
+    /// not take it.
     ///
     /// # Cancel safety
     ///

@@ -10,12 +10,29 @@ use foundation_env::fault;
 use foundation_types::ExitReason;
 
 use crate::entry::Entry;
-use crate::namespace::{Candidates, Cause, Change, Found, Namespace, Registration, Version};
+use crate::error::WatchError;
+use crate::namespace::{
+    Candidates, Cause, Change, Found, Namespace, Purpose, Registration, Version,
+};
+use crate::namespaces::NoNamespace;
 use crate::patience::{Busy, Patience};
+use crate::registry::{Held, Registry};
 use crate::revision::Revision;
 
 /// What a watch is interested in.
 pub(crate) type Interest = Box<dyn Fn(&Entry) -> bool + Send + Sync>;
+
+/// How often a watch copies changes out of the ring in one poll, all of which are nothing to it, before it lets
+/// others run: about 500 of them, which takes no longer than a handler may.
+const BATCHES_MAX: usize = 8;
+
+/// What a watch that begins is of.
+pub(crate) struct Watched {
+    pub(crate) held: Held,
+    /// The namespace, which is made if there is none.
+    pub(crate) label: Arc<str>,
+    pub(crate) interest: Interest,
+}
 
 /// Something that happened to a registration that matches, or did.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,17 +121,44 @@ pub struct Snapshot {
     pub registrations: Vec<Registration>,
 }
 
+impl Registry {
+    /// Begins a watch at the newest revision.
+    pub(crate) fn begin_watch(
+        &self,
+        watched: Watched,
+        purpose: Purpose,
+        patience: &mut Patience<'_>,
+    ) -> Result<Watch, WatchError> {
+        let Watched { held, label, interest } = watched;
+        let found = self.shared().holdings(held).namespaces.get_or_new(&label, patience);
+        let found = found.map_err(|none| match none {
+            NoNamespace::TooMany(limit) => WatchError::TooManyNamespaces { limit },
+            NoNamespace::Busy(busy) => busy.into(),
+        })?;
+        let limits = self.shared().limits();
+        let limit = match purpose {
+            Purpose::Watch => limits.watches_per_namespace_max,
+            Purpose::Wait => limits.waits_per_namespace_max,
+        };
+        let begun = Watch::begin(Arc::clone(found), interest, (purpose, limit), patience)?;
+        begun.ok_or(match purpose {
+            Purpose::Watch => WatchError::TooManyWatches { namespace: label, limit },
+            Purpose::Wait => WatchError::TooManyWaits { namespace: label, limit },
+        })
+    }
+}
+
 impl Watch {
-    /// Begins a watch at the newest revision; none when there are as many as there may be. It takes the writer's
-    /// turn, so that no commit is under way that does not yet know of the watch.
-    pub(crate) fn begin(
+    /// Begins a watch; none when there are as many as there may be. It takes the writer's turn, so that no commit
+    /// is under way that does not yet know of the watch.
+    fn begin(
         namespace: Arc<Namespace>,
         interest: Interest,
-        watches_max: usize,
+        (purpose, len_max): (Purpose, usize),
         patience: &mut Patience<'_>,
     ) -> Result<Option<Self>, Busy> {
         let turn = namespace.turn_within(patience)?;
-        let entered = namespace.ring().enter(watches_max);
+        let entered = namespace.ring().enter(purpose, len_max);
         drop(turn);
         let watch = |(watcher, next)| {
             let unread = VecDeque::new();
@@ -136,9 +180,10 @@ impl Watch {
         poll_fn(|cx| self.poll_changed(cx)).await
     }
 
-    /// As [`Watch::changed`], for a hand-written future.
+    /// As [`Watch::changed`], for a hand-written future. After many changes that do not match it is pending, to let
+    /// others run, and wakes its task at once.
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<WatchEvent, Lagged>> {
-        loop {
+        for _ in 0..BATCHES_MAX {
             while let Some(change) = self.unread.pop_front() {
                 let repeats = fault::planted("registry_watch_repeats_its_snapshot");
                 if change.revision <= self.after && !repeats {
@@ -157,6 +202,9 @@ impl Watch {
                 Found::Nothing => return Poll::Pending,
             }
         }
+        // Writers may be as fast as this is: it would never end.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Goes on from the newest revision, and returns what stands at it. Changes that have not been read are

@@ -10,10 +10,10 @@ use foundation_types::{Deadline, ExitReason, Pid};
 use super::Group;
 use crate::entry::Entry;
 use crate::error::{AwaitError, WatchError};
+use crate::namespace::Purpose;
 use crate::registry::{Held, Registry};
 use crate::revision::Revision;
-use crate::wait::next_change;
-use crate::watch::{Lagged, Watch, WatchChange, WatchEvent};
+use crate::watch::{Lagged, Watch, WatchChange, WatchEvent, Watched};
 
 /// Something that happened to a group.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ impl GroupWatch {
         poll_fn(|cx| self.poll_changed(cx)).await
     }
 
-    /// As [`GroupWatch::changed`], for a hand-written future.
+    /// As [`GroupWatch::changed`], for a hand-written future; may be pending as [`Watch::poll_changed`] may.
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<GroupEvent, Lagged>> {
         loop {
             let Poll::Ready(event) = self.watch.poll_changed(cx) else { return Poll::Pending };
@@ -131,38 +131,32 @@ impl Registry {
     /// The watch goes on exactly where the snapshot ends: in order, without a gap, and nothing twice. When it
     /// tells of a death the process is in no group any more.
     pub fn watch_group(&self, group: &Group) -> Result<(GroupSnapshot, GroupWatch), WatchError> {
-        let label = Arc::clone(&group.label);
-        let interest = move |entry: &Entry| entry.metadata.has(&label);
-        let watch = self.watch_in(Held::Memberships, Arc::clone(&group.namespace), interest)?;
+        let watch = self.begin_watch(watched(group), Purpose::Watch, &mut self.patience())?;
         let mut watch = GroupWatch { group: group.clone(), watch };
         Ok((watch.resynchronise(), watch))
     }
 
-    /// Waits until a group has a member, and returns one.
+    /// Waits until a group has a member, and returns one. Waits as [`Registry::await_registered`] does. A namespace that
+    /// is new to groups counts as used from then on, whether anybody ever joins or not.
     ///
     /// # Errors
     ///
-    /// `NoMember` at the deadline; `Watch` when the group cannot be watched.
+    /// `NoMember` at the deadline; `Watch` when the group cannot be watched: the turn did not come in time
+    /// ([`WatchError::Busy`]), or a bound is reached, of namespaces or of waits
+    /// ([`Limits::waits_per_namespace_max`](crate::Limits)).
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
     pub async fn await_member(&self, group: &Group, deadline: Deadline) -> Result<Pid, AwaitError> {
         let first = || self.members(group).first().copied();
-        if let Some(member) = first() {
-            return Ok(member);
-        }
-        let (_, mut watch) = self.watch_group(group)?;
-        let answer = async {
-            loop {
-                // After the watch began, so that no change falls between.
-                if let Some(member) = first() {
-                    return member;
-                }
-                next_change(&mut watch.watch).await;
-            }
-        };
-        let waited = self.shared().system().before(deadline, answer).await;
-        waited.map_err(|_elapsed| AwaitError::NoMember { group: group.clone() })
+        let missed = || AwaitError::NoMember { group: group.clone() };
+        self.until(deadline, || Ok(watched(group)), first, missed).await
     }
+}
+
+fn watched(group: &Group) -> Watched {
+    let label = Arc::clone(&group.label);
+    let interest = Box::new(move |entry: &Entry| entry.metadata.has(&label));
+    Watched { held: Held::Memberships, label: Arc::clone(&group.namespace), interest }
 }

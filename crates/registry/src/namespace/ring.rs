@@ -49,9 +49,27 @@ struct State {
     bytes: usize,
     /// The number of the oldest change in the ring.
     first: u64,
-    /// By number; with the waker of each that sleeps.
-    watchers: BTreeMap<u64, Option<Waker>>,
+    /// By number.
+    watchers: BTreeMap<u64, Watcher>,
+    /// How many of them wait.
+    waits: usize,
     next_watcher: u64,
+}
+
+/// Who is told of what changes.
+struct Watcher {
+    purpose: Purpose,
+    /// If it sleeps.
+    waker: Option<Waker>,
+}
+
+/// What somebody watches for. Each has a bound of its own, so that who waits takes nobody's watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To know of every change.
+    Watch,
+    /// To wait for one.
+    Wait,
 }
 
 /// What a watcher found.
@@ -76,16 +94,21 @@ impl Ring {
         self.is_watched.load(Ordering::Acquire)
     }
 
-    /// Adds a watcher unless there are `watchers_max`; returns its number and that of the change it will see
-    /// first. With the writer's lock, so that this is the first one after the revision that stands.
-    pub(crate) fn enter(&self, watchers_max: usize) -> Option<(u64, u64)> {
+    /// Adds a watcher unless there are `len_max` with this purpose; returns its number and that of the change it
+    /// will see first. With the writer's lock, so that this is the first one after the revision that stands.
+    pub(crate) fn enter(&self, purpose: Purpose, len_max: usize) -> Option<(u64, u64)> {
         let mut state = self.state.lock();
-        if state.watchers.len() >= watchers_max {
+        let len = match purpose {
+            Purpose::Watch => state.watchers.len() - state.waits,
+            Purpose::Wait => state.waits,
+        };
+        if len >= len_max {
             return None;
         }
+        state.waits += usize::from(purpose == Purpose::Wait);
         let watcher = state.next_watcher;
         state.next_watcher += 1;
-        state.watchers.insert(watcher, None);
+        state.watchers.insert(watcher, Watcher { purpose, waker: None });
         self.is_watched.store(true, Ordering::Release);
         Some((watcher, state.next()))
     }
@@ -93,7 +116,10 @@ impl Ring {
     /// Takes a watcher out, and the changes if it was the last one.
     pub(crate) fn leave(&self, watcher: u64) {
         let mut state = self.state.lock();
-        let waker = state.watchers.remove(&watcher);
+        let left = state.watchers.remove(&watcher);
+        if left.as_ref().is_some_and(|left| left.purpose == Purpose::Wait) {
+            state.waits -= 1;
+        }
         let mut unread = VecDeque::new();
         if state.watchers.is_empty() {
             self.is_watched.store(false, Ordering::Release);
@@ -102,7 +128,7 @@ impl Ring {
             state.bytes = 0;
         }
         drop(state);
-        drop((waker, unread));
+        drop((left, unread));
     }
 
     /// Adds the changes of a commit. In the order of commits: with the writer's lock.
@@ -131,7 +157,8 @@ impl Ring {
 
     /// Takes out whom to wake.
     pub(crate) fn sleepers(&self) -> Vec<Waker> {
-        self.state.lock().watchers.values_mut().filter_map(Option::take).collect()
+        let mut state = self.state.lock();
+        state.watchers.values_mut().filter_map(|watcher| watcher.waker.take()).collect()
     }
 
     /// Loses all changes and one more, so that whoever watches is told that some are missing.
@@ -156,7 +183,7 @@ impl Ring {
         let changes: Vec<_> =
             state.changes.iter().skip(skipped).take(COPIED_MAX).cloned().collect();
         if changes.is_empty() {
-            let stale = state.watchers.get_mut(&watcher).and_then(|kept| kept.replace(waker));
+            let stale = state.watchers.get_mut(&watcher).and_then(|kept| kept.waker.replace(waker));
             drop(state);
             drop(stale);
             return Found::Nothing;

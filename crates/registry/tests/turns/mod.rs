@@ -6,8 +6,8 @@ use std::time::Duration;
 use foundation_env::Env;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Group, Health, JoinError, LeaveError, Limits, NewEntry, Patch, RegisterError,
-    Registry, Revision, Ticket, UpdateError, WatchError, invariants,
+    AwaitError, BatchError, Group, Health, JoinError, LeaveError, Limits, NamedSendError, NewEntry,
+    Patch, RegisterError, Registry, Revision, Ticket, UpdateError, WatchError, invariants,
 };
 use foundation_testkit::{sim_seeds, wait_for};
 use foundation_types::Pid;
@@ -135,6 +135,48 @@ fn a_change_whose_turn_does_not_come_is_refused_and_never_made() {
         assert_eq!((counts, world.registry.revision("agents")), before);
         assert_eq!(invariants::check(&world.registry), []);
         world.registry.within(MS * 2).unregister(&mine, owner).expect("the turn is free again");
+    });
+}
+
+/// Beginning to wait takes the turn too, and waited for it as long as the handle would, past the deadline.
+///
+/// Guarantee L1
+#[test]
+fn a_wait_whose_turn_does_not_come_ends_at_its_deadline() {
+    on_threads(|world| async move {
+        let owner = world.worker().pid();
+        let (mine, new) = (name("agents", "a"), name("agents", "new"));
+        world.registry.register(owner, mine.clone(), can(&[])).expect("free");
+        world.registry.join(&group("readers"), owner).expect("room");
+        let stands = world.registry.revision("agents");
+        // Others have come further.
+        for id in ["a", "b", "c"] {
+            world.registry.register(owner, name("tools", id), can(&[])).expect("free");
+        }
+        let further = world.registry.revision("tools");
+        let patient = world.registry.within(AT_LAST * 2);
+        let soon = || world.system.deadline(MS * 5);
+        let held = HeldUp::new(&world.registry);
+        let timeout = AwaitError::Timeout { name: new.clone() };
+        assert_eq!(patient.await_registered(&new, soon()).await, Err(timeout.clone()));
+        let missed = AwaitError::Timeout { name: mine.clone() };
+        assert_eq!(patient.await_gone(&mine, owner, soon()).await, Err(missed));
+        let sent = patient.named(new.clone()).send_until("message", soon()).await;
+        assert_eq!(sent, Err(NamedSendError::Nobody { message: "message", cause: timeout }));
+        let missed = patient.await_revision("agents", further, soon()).await;
+        assert!(matches!(missed, Err(AwaitError::NotReached { stands: s, .. }) if s == stands));
+        let nobody = group("others");
+        let missed = patient.await_member(&nobody, soon()).await;
+        assert_eq!(missed, Err(AwaitError::NoMember { group: nobody }));
+        // One that would still be there says why it is not.
+        let late = world.system.deadline(AT_LAST);
+        let refused = world.registry.within(MS).await_registered(&new, late).await;
+        let is_busy = matches!(refused, Err(AwaitError::Watch(WatchError::Busy { .. })));
+        assert!(is_busy, "{refused:?}");
+        let refused = world.registry.within(Duration::ZERO).unregister(&mine, owner);
+        assert!(matches!(refused, Err(UpdateError::Busy { .. })), "it is held all the while");
+        drop(held);
+        assert_eq!(world.registry.counts().watches, 0);
     });
 }
 

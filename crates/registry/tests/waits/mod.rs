@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::{CallError, SendError};
-use foundation_registry::{AwaitError, NamedCallError, NamedSendError};
+use foundation_registry::{
+    AwaitError, Limits, NamedCallError, NamedSendError, Registry, WatchError,
+};
 use foundation_types::{Code, Error};
 
-use crate::world::{Task, Way, World, can, name};
+use crate::world::{Task, Way, World, can, give_way, name};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -75,6 +77,46 @@ fn a_named_address_reaches_whoever_has_the_name() {
         registers_after(&world, MS * 3);
         let refused = other.resolve(world.system.deadline(MS * 50)).await;
         assert!(matches!(refused, Err(AwaitError::OtherMessages { .. })), "{refused:?}");
+    });
+}
+
+/// A wait took the place of a watch: with as many senders as watches, the next one was refused at once.
+#[test]
+fn who_waits_takes_no_place_of_a_watch_and_has_a_bound_of_its_own() {
+    in_world(|world| async move {
+        let mut limits = Limits::default();
+        (limits.watches_per_namespace_max, limits.waits_per_namespace_max) = (1, 2);
+        let registry = Registry::with_limits(world.system.clone(), limits);
+        let watch = registry.watch("agents", |_| true).expect("there is room for one");
+        for _ in 0..2 {
+            let (registry, system) = (registry.clone(), world.system.clone());
+            world.system.env().spawn(async move {
+                let address = registry.named::<Task>(name("agents", "a"));
+                let sent = address.send_until(Task::End(Way::Return), system.deadline(MS * 9));
+                drop(sent.await);
+            });
+        }
+        while registry.counts().watches < 3 {
+            give_way().await;
+        }
+        drop(watch);
+        let watch = registry.watch("agents", |_| true);
+        assert!(watch.is_ok(), "waits take no place of it: {:?}", watch.err());
+        let address = registry.named::<Task>(name("agents", "b"));
+        let refused = address.resolve(world.system.deadline(MS)).await;
+        let full = WatchError::TooManyWaits { namespace: "agents".into(), limit: 2 };
+        assert_eq!(full.code(), Code::ResourceExhausted);
+        assert_eq!(refused.err(), Some(AwaitError::Watch(full)));
+        // Other namespaces have bounds of their own.
+        let other = name("tools", "b");
+        let missed = registry.await_registered(&other, world.system.deadline(MS)).await;
+        assert_eq!(missed, Err(AwaitError::Timeout { name: other }));
+
+        let env = world.system.env();
+        env.sleep_until(env.now().saturating_add(MS * 9)).await;
+        assert_eq!(registry.counts().watches, 1, "the waits have ended");
+        let missed = address.resolve(world.system.deadline(MS)).await;
+        assert!(matches!(missed, Err(AwaitError::Timeout { .. })), "there is room: {missed:?}");
     });
 }
 

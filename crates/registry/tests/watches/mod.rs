@@ -1,14 +1,15 @@
 //! Watches: lag, waking, bounds, and what a death says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Health, Lagged, Limits, NewEntry, WatchChange, WatchError, invariants,
+    BatchError, Entry, Health, Lagged, Limits, NewEntry, WatchChange, WatchError, invariants,
 };
 use foundation_types::ExitReason;
 
@@ -134,6 +135,61 @@ fn a_heartbeat_moves_the_health_check_and_is_told() {
         assert_eq!(invariants::check(registry), []);
         registry.unregister(&name, pid).expect("its own");
         assert_eq!(registry.counts().index_rows, 0);
+    });
+}
+
+/// A task that says whether it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A poll read on until there was nothing new, which is never while somebody writes as fast as it reads: here the
+/// interest does, so that each change that is passed over makes another one.
+#[test]
+fn a_watch_of_which_nothing_matches_lets_others_run_while_changes_come() {
+    /// So many that it would be noticed, and the test still ends.
+    const WRITTEN_MAX: u32 = 50_000;
+
+    in_world(Limits::default(), |world| async move {
+        let (pid, written) = (world.worker().pid(), Arc::new(AtomicU32::new(0)));
+        let (registry, counter) = (world.registry.clone(), Arc::clone(&written));
+        let interest = move |entry: &Entry| {
+            let (wanted, other) = (name("agents", "wanted"), name("agents", "other"));
+            if entry.name == wanted {
+                return true;
+            }
+            if counter.fetch_add(1, Ordering::Relaxed) < WRITTEN_MAX {
+                let turned = registry.unregister(&other, pid);
+                if turned.is_err() {
+                    registry.register(pid, other, can(&[])).expect("free");
+                }
+            }
+            false
+        };
+        let (_, mut watch) = world.registry.watch("agents", interest).expect("it is watched");
+        world.registry.register(pid, name("agents", "other"), can(&[])).expect("free");
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        for poll in 1..=20 {
+            let polled = watch.poll_changed(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending(), "{polled:?}");
+            let passed_over = written.load(Ordering::Relaxed);
+            assert!(passed_over <= poll * 512, "{passed_over} in {poll} polls");
+            let is_woken = woken.0.swap(false, Ordering::Relaxed);
+            assert!(is_woken, "it comes back to the rest");
+        }
+        world.registry.register(pid, name("agents", "wanted"), can(&[])).expect("free");
+        let event = watch.changed().await.expect("no lag");
+        assert!(matches!(event.change, WatchChange::Registered(_)), "{event:?}");
+        written.store(WRITTEN_MAX, Ordering::Relaxed);
+        while watch.poll_changed(&mut Context::from_waker(&waker)) != Poll::Pending
+            || woken.0.swap(false, Ordering::Relaxed)
+        {}
     });
 }
 
