@@ -51,9 +51,17 @@ impl Registry {
         name: Name,
         metadata: Metadata,
     ) -> Result<Revision, RegisterError> {
-        let patience = &mut self.patience();
-        let namespace = self.namespace_of(&name, patience)?;
-        let entry = self.entry(NewEntry { pid, name, metadata }, self.now())?;
+        self.register_within(&mut self.patience(), NewEntry { pid, name, metadata })
+    }
+
+    /// As [`Registry::register`], with what is left of a caller's patience.
+    fn register_within(
+        &self,
+        patience: &mut Patience<'_>,
+        new: NewEntry,
+    ) -> Result<Revision, RegisterError> {
+        let namespace = self.namespace_of(&new.name, patience)?;
+        let entry = self.entry(new, self.now())?;
         let hash = namespace.key(&entry.name).hash;
         let late = fault::planted("registry_hook_outside_lock").then(|| entry.clone());
         let mut commit = namespace.begin_within(patience)?;
@@ -70,12 +78,11 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`BatchError`]: the first one that is refused, or what is wrong with the batch. At most 1,024 names. `Busy` when
-    /// the turn did not come in time ([`Registry::within`]).
+    /// [`BatchError`]: what is wrong with the batch, or the first one that is refused, in its order: one that is
+    /// the first to find the namespace full, say, behind those for which there was room. All metadata is looked at
+    /// before any name. At most 1,024 names. `Busy` when the turn did not come in time ([`Registry::within`]).
     pub fn register_all(&self, batch: Vec<NewEntry>) -> Result<Revision, BatchError> {
-        if batch.len() > BATCH_MAX {
-            return Err(BatchError::TooLarge { len: batch.len(), len_max: BATCH_MAX });
-        }
+        refuse_too_large(&batch)?;
         let Some(first) = batch.first() else { return Err(BatchError::Empty) };
         let label = first.name.namespace();
         if let Some(index) = batch.iter().position(|new| new.name.namespace() != label) {
@@ -92,25 +99,27 @@ impl Registry {
         let entries = entries.map(|(index, new)| self.entry(new, now).map_err(refused(index)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let mut commit = namespace.begin_within(patience)?;
-        let bytes = entries.iter().map(Entry::bytes).sum();
-        let room = self.refuse_full(&mut commit, namespace, entries.len(), bytes);
-        room.map_err(refused(0))?;
-        let mut names = BTreeSet::new();
-        for (index, entry) in entries.iter().enumerate() {
-            refuse_taken(&commit, namespace.key(&entry.name)).map_err(refused(index))?;
-            if !names.insert(&entry.name) {
-                return Err(BatchError::Twice { index });
-            }
-        }
         let slots: Vec<_> = commit.next_slots().take(entries.len()).collect();
+        let mut names = BTreeSet::new();
+        let mut bytes = 0;
         for (index, (entry, slot)) in entries.iter().zip(&slots).enumerate() {
-            if let Err(source) = self.claim(entry, namespace, *slot) {
+            bytes += entry.bytes();
+            let may = if names.insert(&entry.name) {
+                // What is before it in the batch takes of the room too.
+                refuse_taken(&commit, namespace.key(&entry.name))
+                    .and_then(|()| self.refuse_full(&mut commit, namespace, index + 1, bytes))
+                    .and_then(|()| self.claim(entry, namespace, *slot))
+                    .map_err(refused(index))
+            } else {
+                Err(BatchError::Twice { index })
+            };
+            if let Err(error) = may {
                 if !fault::planted("registry_batch_half_applied") {
                     for (entry, slot) in entries.iter().zip(&slots).take(index) {
                         self.shared().release(entry.pid, namespace, *slot);
                     }
                 }
-                return Err(BatchError::Refused { index, source });
+                return Err(error);
             }
         }
         for entry in entries {
@@ -121,17 +130,33 @@ impl Registry {
     }
 
     /// Registers processes one by one and tells of each what became of it, in the order of the batch. Each is a
-    /// step of its own, so other writers are held up by none for longer than by one registration.
+    /// step of its own, so other writers are held up by none for longer than by one registration, and the names
+    /// may be of several namespaces.
+    ///
+    /// They wait for their turns together as long as one call may ([`Registry::within`]): when that is used up,
+    /// each that would have to wait is refused as `Busy`.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` for more than 1,024; then none was registered.
     pub fn register_each(
         &self,
-        batch: impl IntoIterator<Item = NewEntry>,
-    ) -> Vec<Result<Revision, RegisterError>> {
-        let one = |new: NewEntry| self.register(new.pid, new.name, new.metadata);
-        batch.into_iter().map(one).collect()
+        batch: Vec<NewEntry>,
+    ) -> Result<Vec<Result<Revision, RegisterError>>, BatchError> {
+        refuse_too_large(&batch)?;
+        let patience = &mut self.patience();
+        let one = |new| {
+            if fault::planted("registry_patience_renewed") {
+                return self.register_within(&mut self.patience(), new);
+            }
+            self.register_within(patience, new)
+        };
+        Ok(batch.into_iter().map(one).collect())
     }
 
     /// Registers a process under a name, whoever has it; returns what stood there. The name is never free in
-    /// between. Whoever had it is not told: watch the name, or unregister it first.
+    /// between. Whoever had it is not told: watch the name, or unregister it first. Of the owner itself it is an
+    /// update, and that is what a watch tells; but the time of the registration is that of the call.
     ///
     /// # Errors
     ///
@@ -158,12 +183,14 @@ impl Registry {
         let more = entry.bytes().saturating_sub(found.entry.bytes());
         self.refuse_full(&mut commit, namespace, 0, more)?;
         self.claim_from(namespace, &found, &entry)?;
-        commit.update(&found, entry, Cause::Replaced);
+        let cause = cause_of(&found, &entry);
+        commit.update(&found, entry, cause);
         let revision = self.publish(commit, namespace, &found);
         Ok((revision, Some(Registration::new(found))))
     }
 
-    /// Gives a name of one process to another, with its metadata. The name is never free in between.
+    /// Gives a name of one process to another, with its metadata. The name is never free in between. Giving it to
+    /// who has it is an update that changes nothing but its moment.
     ///
     /// # Errors
     ///
@@ -176,7 +203,8 @@ impl Registry {
             let refused =
                 |source| UpdateError::Refused { name: name.clone(), source: Box::new(source) };
             self.claim_from(namespace, found, &entry).map_err(refused)?;
-            commit.update(found, entry, Cause::Replaced);
+            let cause = cause_of(found, &entry);
+            commit.update(found, entry, cause);
             Ok(())
         })
     }
@@ -450,6 +478,22 @@ impl Registry {
             self.shared().release(found.entry.pid, namespace, found.slot);
         }
         self.claim(entry, namespace, found.slot)
+    }
+}
+
+fn refuse_too_large(batch: &[NewEntry]) -> Result<(), BatchError> {
+    match batch.len() {
+        len if len > BATCH_MAX => Err(BatchError::TooLarge { len, len_max: BATCH_MAX }),
+        _ => Ok(()),
+    }
+}
+
+/// What puts an entry in the place of what stands: nobody is replaced by itself.
+fn cause_of(found: &Version, entry: &Entry) -> Cause {
+    if found.entry.pid == entry.pid && !fault::planted("registry_replaced_by_itself") {
+        Cause::Updated
+    } else {
+        Cause::Replaced
     }
 }
 

@@ -50,7 +50,7 @@ pub struct WatchEvent {
 pub enum WatchChange {
     /// A name was taken.
     Registered(Registration),
-    /// Metadata changed, and matches as before.
+    /// Metadata changed, or was set anew by its owner, and matches as before.
     Updated {
         /// What stood before.
         before: Registration,

@@ -180,6 +180,37 @@ fn a_wait_whose_turn_does_not_come_ends_at_its_deadline() {
     });
 }
 
+/// Each of a batch once waited as long as the whole call may.
+///
+/// Guarantee L1
+#[test]
+fn registrations_of_one_call_wait_together() {
+    const EACH_MS: u32 = 40;
+    on_threads(|world| async move {
+        let (env, pid) = (world.system.env().clone(), world.worker().pid());
+        world.registry.register(pid, name("agents", "first"), can(&[])).expect("free");
+        let held = HeldUp::new(&world.registry);
+        let new = |namespace: &str, number: u32| NewEntry {
+            pid,
+            name: name(namespace, &number.to_string()),
+            metadata: can(&[]),
+        };
+        let mut batch: Vec<_> = (0..50).map(|number| new("agents", number)).collect();
+        batch.push(new("tools", 50));
+        let start = env.now();
+        let done = world.registry.within(MS * EACH_MS).register_each(batch).expect("few enough");
+        let took = env.now().saturating_duration_since(start);
+        drop(held);
+        let (last, busy) = done.split_last().expect("there are some");
+        assert!(last.is_ok(), "who has not to wait is not refused: {last:?}");
+        for refused in busy {
+            assert!(matches!(refused, Err(RegisterError::Busy { .. })), "{refused:?}");
+        }
+        assert!(took < MS * EACH_MS * 50, "{took:?} for what may take {EACH_MS} ms");
+        assert_eq!(world.registry.names(pid).len(), 2);
+    });
+}
+
 /// Guarantee L1
 #[test]
 fn a_queued_registration_is_made_when_the_turn_ends() {

@@ -9,7 +9,8 @@ use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Entry, Health, Lagged, Limits, NewEntry, WatchChange, WatchError, invariants,
+    BatchError, Entry, Health, Lagged, Limits, NewEntry, RegisterError, WatchChange, WatchError,
+    invariants,
 };
 use foundation_types::ExitReason;
 
@@ -250,14 +251,78 @@ fn each_of_a_batch_is_answered_for_itself_and_a_name_is_freed_once() {
             name: name("agents", id),
             metadata: can(&["x"]),
         });
-        let done: Vec<_> =
-            registry.register_each(batch).into_iter().map(|done| done.is_ok()).collect();
+        let done = registry.register_each(batch.into()).expect("not too many");
+        let done: Vec<_> = done.iter().map(Result::is_ok).collect();
         assert_eq!(done, [true, false, true]);
+        assert_eq!(registry.register_each(Vec::new()), Ok(Vec::new()));
+        let new = NewEntry { pid, name: name("agents", "a"), metadata: can(&[]) };
+        let refused = registry.register_each(vec![new; 1_025]);
+        assert_eq!(refused, Err(BatchError::TooLarge { len: 1_025, len_max: 1_024 }));
         assert_eq!(registry.whereis(&name("agents", "b")), Some(other));
         let free = |id: &str| registry.unregister_if_present(&name("agents", id), pid);
         assert_eq!((free("a"), free("a"), free("none")), (Ok(true), Ok(false), Ok(false)));
         assert!(free("b").is_err(), "another process has it");
         assert_eq!(registry.names(pid), [name("agents", "c")]);
+    });
+}
+
+/// A batch that did not fit in whole once blamed its first entry, whatever stood behind it; a name that was taken
+/// went unmentioned.
+#[test]
+fn a_batch_names_the_first_entry_that_is_refused() {
+    let mut limits = Limits::default();
+    limits.entries_per_namespace_max = 4;
+    in_world(limits, |world| async move {
+        let (pid, other) = (world.worker().pid(), world.worker().pid());
+        for id in ["x", "y"] {
+            world.registry.register(other, name("agents", id), can(&[])).expect("free");
+        }
+        let new = |id: &str| NewEntry { pid, name: name("agents", id), metadata: can(&["z"]) };
+        let all = |ids: &[&str]| {
+            world.registry.register_all(ids.iter().map(|id| new(id)).collect()).map(drop)
+        };
+        let refused = |index, source| Err(BatchError::Refused { index, source });
+        let full = || RegisterError::RegistryFull { namespace: "agents".into(), limit: 4 };
+        let taken = || RegisterError::AlreadyRegistered { name: name("agents", "x"), owner: other };
+        assert_eq!(all(&["a", "b", "c", "d", "e"]), refused(2, full()));
+        assert_eq!(all(&["x", "b", "c", "d", "e"]), refused(0, taken()));
+        assert_eq!(all(&["a", "b", "x", "d"]), refused(2, taken()));
+        assert_eq!(all(&["a", "b", "a", "d"]), Err(BatchError::Twice { index: 2 }));
+        assert_eq!((world.registry.counts().owners, world.registry.names(pid).len()), (1, 0));
+        assert_eq!(all(&["a", "b"]), Ok(()));
+        assert_eq!(all(&["c", "d"]), refused(0, full()));
+        assert_eq!(invariants::check(&world.registry), []);
+    });
+}
+
+/// What a process does to its own name was once told as `Replaced`: that another process has it.
+///
+/// Guarantee N1
+#[test]
+fn nobody_is_replaced_by_itself() {
+    in_world(Limits::default(), |world| async move {
+        let (pid, other) = (world.worker().pid(), world.worker().pid());
+        let (registry, mine) = (&world.registry, name("agents", "a"));
+        registry.register(pid, mine.clone(), can(&["x"])).expect("free");
+        let (_, mut watch) =
+            registry.watch("agents", |entry| entry.metadata.has("x")).expect("there is room");
+        registry.replace(pid, mine.clone(), can(&["x", "y"])).expect("room");
+        registry.hand_over(&mine, pid, pid).expect("its own");
+        registry.replace(pid, mine.clone(), can(&[])).expect("room");
+        registry.replace(pid, mine.clone(), can(&["x"])).expect("room");
+        registry.hand_over(&mine, pid, other).expect("its own");
+        let mut kinds = Vec::new();
+        for _ in 0..5 {
+            kinds.push(match watch.changed().await.expect("it is not slow").change {
+                WatchChange::Updated { .. } => "updated",
+                WatchChange::NoLongerMatches { .. } => "matches no longer",
+                WatchChange::NowMatches { .. } => "matches now",
+                WatchChange::Replaced { .. } => "replaced",
+                other => unreachable!("{other:?}"),
+            });
+        }
+        assert_eq!(kinds, ["updated", "updated", "matches no longer", "matches now", "replaced"]);
+        assert_eq!(invariants::check(&world.registry), []);
     });
 }
 
