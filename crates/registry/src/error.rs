@@ -1,10 +1,11 @@
 //! Why something was not registered or updated.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_process::{CallError, SendError};
-use foundation_types::{Code, Error, Pid};
+use foundation_types::{Code, Error, Pid, coded_errors};
 
 use crate::group::Group;
 use crate::label::LabelError;
@@ -13,12 +14,15 @@ use crate::name::Name;
 use crate::path::{Path, PathError};
 use crate::revision::Revision;
 
+#[cfg(test)]
+mod tests;
+mod text;
+
 /// Why a process was not registered. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisterError {
     /// The name has an owner. Wait for its end, or unregister it, before taking the name.
-    #[error("{name} is already registered for {owner}")]
     AlreadyRegistered {
         /// The name.
         name: Name,
@@ -26,7 +30,6 @@ pub enum RegisterError {
         owner: Pid,
     },
     /// The process is dying or dead.
-    #[error("{name} was not registered: process {pid} is dying or dead")]
     NoProcess {
         /// The name.
         name: Name,
@@ -34,7 +37,6 @@ pub enum RegisterError {
         pid: Pid,
     },
     /// The metadata has instants that cannot be.
-    #[error("{name} was not registered: its metadata is not acceptable")]
     Metadata {
         /// The name.
         name: Name,
@@ -42,7 +44,6 @@ pub enum RegisterError {
         source: MetadataError,
     },
     /// The entries of the namespace carry as many bytes as they may.
-    #[error("namespace {namespace} is full: its entries would carry more than {limit} bytes")]
     TooManyBytes {
         /// The namespace.
         namespace: Arc<str>,
@@ -51,13 +52,11 @@ pub enum RegisterError {
     },
     /// A mistake of the registry's own ended the turn in which a queued registration was made, and nobody knows
     /// whether it was. Look the name up.
-    #[error("nobody knows whether {name} was registered: the turn was interrupted; look it up")]
     Interrupted {
         /// The name.
         name: Name,
     },
     /// The process has as many names as it may have.
-    #[error("process {pid} already has {limit} names, the most it may have")]
     TooManyNames {
         /// The process.
         pid: Pid,
@@ -65,7 +64,6 @@ pub enum RegisterError {
         limit: usize,
     },
     /// The namespace has as many entries as it may have.
-    #[error("namespace {namespace} is full: it has {limit} entries")]
     RegistryFull {
         /// The namespace.
         namespace: Arc<str>,
@@ -73,7 +71,6 @@ pub enum RegisterError {
         limit: usize,
     },
     /// The namespace is new and there are as many as there may be.
-    #[error("namespace {namespace} would be one more than the {limit} there may be")]
     TooManyNamespaces {
         /// The namespace.
         namespace: Arc<str>,
@@ -81,7 +78,6 @@ pub enum RegisterError {
         limit: usize,
     },
     /// The process has as many exit hooks and held values as it may have, and the registry needs one.
-    #[error("process {pid} already has {limit} exit hooks, the most it may have")]
     TooManyHooks {
         /// The process.
         pid: Pid,
@@ -90,7 +86,6 @@ pub enum RegisterError {
     },
     /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
     /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
-    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
     Busy {
         /// The namespace.
         namespace: Arc<str>,
@@ -100,17 +95,6 @@ pub enum RegisterError {
 }
 
 impl RegisterError {
-    /// Tells whether the same registration can succeed later.
-    pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::AlreadyRegistered { .. }
-                | Self::RegistryFull { .. }
-                | Self::TooManyBytes { .. }
-                | Self::Busy { .. }
-        )
-    }
-
     /// Returns the entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
         match self {
@@ -119,33 +103,25 @@ impl RegisterError {
             Self::Interrupted { .. } => Code::InternalError,
             Self::Busy { .. } => Code::ServiceUnavailable,
             Self::Metadata { source, .. } => source.code(),
-            Self::TooManyNames { .. }
-            | Self::TooManyBytes { .. }
-            | Self::RegistryFull { .. }
-            | Self::TooManyNamespaces { .. }
-            | Self::TooManyHooks { .. } => Code::ResourceExhausted,
+            // Waiting makes no room: the process has to give a name back, or somebody to raise the limit.
+            Self::TooManyNames { .. } | Self::TooManyNamespaces { .. } => Code::ConstraintViolation,
+            Self::TooManyBytes { .. } | Self::RegistryFull { .. } | Self::TooManyHooks { .. } => {
+                Code::ResourceExhausted
+            }
         }
     }
 }
 
-impl From<RegisterError> for Error {
-    fn from(error: RegisterError) -> Self {
-        Self::new(error.code(), "a process was not registered").caused_by(error)
-    }
-}
-
 /// Why an entry was not changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpdateError {
     /// Nobody has the name.
-    #[error("{name} is not registered")]
     NotRegistered {
         /// The name.
         name: Name,
     },
     /// Another process has the name.
-    #[error("{name} is registered for {owner}, another process")]
     NotOwner {
         /// The name.
         name: Name,
@@ -153,7 +129,6 @@ pub enum UpdateError {
         owner: Pid,
     },
     /// It was changed since the caller looked.
-    #[error("{name} was changed: revision {stands} stands, not {expected}; look it up again")]
     Conflict {
         /// The name.
         name: Name,
@@ -164,7 +139,6 @@ pub enum UpdateError {
     },
     /// The metadata has instants that cannot be, or carries more bytes than there is room for; or the new owner
     /// cannot have the name.
-    #[error("{name} was not changed")]
     Refused {
         /// The name.
         name: Name,
@@ -173,7 +147,6 @@ pub enum UpdateError {
     },
     /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
     /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
-    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
     Busy {
         /// The namespace.
         namespace: Arc<str>,
@@ -194,21 +167,13 @@ impl UpdateError {
     }
 }
 
-impl From<UpdateError> for Error {
-    fn from(error: UpdateError) -> Self {
-        Self::new(error.code(), "a registration was not changed").caused_by(error)
-    }
-}
-
 /// Why a batch was not registered. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchError {
     /// It has nothing in it.
-    #[error("the batch is empty")]
     Empty,
     /// It has too many names.
-    #[error("the batch has {len} names, at most {len_max} are registered in one step: split it")]
     TooLarge {
         /// Names in the batch.
         len: usize,
@@ -216,21 +181,16 @@ pub enum BatchError {
         len_max: usize,
     },
     /// A name is of another namespace than the first one.
-    #[error(
-        "entry {index} of the batch is of another namespace than the first one: make a batch for each"
-    )]
     OtherNamespace {
         /// Its place in the batch, from 0.
         index: usize,
     },
     /// A name stands in the batch for the second time.
-    #[error("the name of entry {index} of the batch stands in it twice")]
     Twice {
         /// The place of the second one, from 0.
         index: usize,
     },
     /// One registration was refused, and so none was made.
-    #[error("entry {index} of the batch was refused")]
     Refused {
         /// Its place in the batch, from 0.
         index: usize,
@@ -239,7 +199,6 @@ pub enum BatchError {
     },
     /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
     /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
-    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
     Busy {
         /// The namespace.
         namespace: Arc<str>,
@@ -253,36 +212,27 @@ impl BatchError {
     pub fn code(&self) -> Code {
         match self {
             Self::Refused { source, .. } => source.code(),
-            Self::TooLarge { .. } => Code::ResourceExhausted,
             Self::Busy { .. } => Code::ServiceUnavailable,
-            Self::Empty | Self::OtherNamespace { .. } | Self::Twice { .. } => {
-                Code::ConstraintViolation
-            }
+            Self::Empty
+            | Self::TooLarge { .. }
+            | Self::OtherNamespace { .. }
+            | Self::Twice { .. } => Code::ConstraintViolation,
         }
     }
 }
 
-impl From<BatchError> for Error {
-    fn from(error: BatchError) -> Self {
-        Self::new(error.code(), "a batch was not registered").caused_by(error)
-    }
-}
-
 /// Why a namespace is not watched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchError {
     /// The text is no namespace.
-    #[error("no namespace to watch")]
-    Label(#[source] LabelError),
+    Label(LabelError),
     /// The namespace is new and there are as many as there may be.
-    #[error("there are {limit} namespaces, the most there may be")]
     TooManyNamespaces {
         /// [`Limits::namespaces_max`](crate::Limits).
         limit: usize,
     },
     /// As many watch it as may.
-    #[error("namespace {namespace} already has {limit} watches, the most it may have")]
     TooManyWatches {
         /// The namespace.
         namespace: Arc<str>,
@@ -299,7 +249,6 @@ pub enum WatchError {
     },
     /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
     /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
-    #[error("namespace {namespace} is busy: the turn to write did not come in {waited:?}")]
     Busy {
         /// The namespace.
         namespace: Arc<str>,
@@ -312,38 +261,27 @@ impl WatchError {
     /// Returns the entry of the error catalogue for this failure.
     pub fn code(&self) -> Code {
         match self {
-            Self::Label(_) => Code::ConstraintViolation,
+            Self::Label(source) => source.code(),
             Self::Busy { .. } => Code::ServiceUnavailable,
-            Self::TooManyNamespaces { .. }
-            | Self::TooManyWatches { .. }
-            | Self::TooManyWaits { .. } => Code::ResourceExhausted,
+            // A namespace stays.
+            Self::TooManyNamespaces { .. } => Code::ConstraintViolation,
+            Self::TooManyWatches { .. } | Self::TooManyWaits { .. } => Code::ResourceExhausted,
         }
     }
 }
 
-impl From<WatchError> for Error {
-    fn from(error: WatchError) -> Self {
-        Self::new(error.code(), "a namespace is not watched").caused_by(error)
-    }
-}
-
 /// Why a field is not indexed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IndexError {
     /// The text is no path.
-    #[error("no field to index")]
-    Path(#[from] PathError),
+    Path(PathError),
     /// The path leads to nothing that can be indexed, or to what always is.
-    #[error(
-        "{path} is not indexed on request: name custom.NAME, coordination.NAME, resources.NAME, affinity or NAME"
-    )]
     NoAttribute {
         /// The path.
         path: Path,
     },
     /// There are too many.
-    #[error("{found} fields are to be indexed, at most {max} are")]
     TooMany {
         /// How many there are.
         found: usize,
@@ -359,21 +297,12 @@ impl IndexError {
     }
 }
 
-impl From<IndexError> for Error {
-    fn from(error: IndexError) -> Self {
-        Self::new(error.code(), "a registry was not made").caused_by(error)
-    }
-}
-
 /// Why a namespace was not read as of one revision. Asking again is always allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
     /// So much was changed meanwhile that the writers did not wait for the reader any longer; see
     /// [`Limits::waiting_versions_max`](crate::Limits). A shorter closure, or a higher limit, helps.
-    #[error(
-        "the view of {namespace} at revision {revision} has expired: read again, and less at once"
-    )]
     SnapshotExpired {
         /// The namespace.
         namespace: Arc<str>,
@@ -381,7 +310,6 @@ pub enum ReadError {
         revision: Revision,
     },
     /// As many read the namespace at this moment as may.
-    #[error("namespace {namespace} is read by {limit} at this moment, the most there may be")]
     TooManyReaders {
         /// The namespace.
         namespace: Arc<str>,
@@ -389,9 +317,6 @@ pub enum ReadError {
         limit: u32,
     },
     /// The namespace has not come to the revision.
-    #[error(
-        "namespace {namespace} stands at revision {stands}, before the {wanted} that is wanted: await it"
-    )]
     NotReached {
         /// The namespace.
         namespace: Arc<str>,
@@ -412,30 +337,21 @@ impl ReadError {
     }
 }
 
-impl From<ReadError> for Error {
-    fn from(error: ReadError) -> Self {
-        Self::new(error.code(), "a namespace was not read").caused_by(error)
-    }
-}
-
 /// Why a wait for a name or a revision ended without it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AwaitError {
     /// The deadline passed first.
-    #[error("the deadline passed while {name} was awaited")]
     Timeout {
         /// The name.
         name: Name,
     },
     /// The deadline passed first, and the group had no member.
-    #[error("the deadline passed while a member of {group} was awaited")]
     NoMember {
         /// The group.
         group: Group,
     },
     /// The owner handles messages of another type.
-    #[error("{name} is registered for {owner}, which handles other messages")]
     OtherMessages {
         /// The name.
         name: Name,
@@ -443,9 +359,6 @@ pub enum AwaitError {
         owner: Pid,
     },
     /// The deadline passed before the namespace came to a revision.
-    #[error(
-        "the deadline passed while revision {wanted} of {namespace} was awaited; {stands} stands"
-    )]
     NotReached {
         /// The namespace.
         namespace: Arc<str>,
@@ -455,8 +368,7 @@ pub enum AwaitError {
         stands: Revision,
     },
     /// The namespace cannot be watched.
-    #[error("what changes cannot be awaited")]
-    Watch(#[from] WatchError),
+    Watch(WatchError),
 }
 
 impl AwaitError {
@@ -470,27 +382,18 @@ impl AwaitError {
     }
 }
 
-impl From<AwaitError> for Error {
-    fn from(error: AwaitError) -> Self {
-        Self::new(error.code(), "a name or a revision did not come").caused_by(error)
-    }
-}
-
 /// Why a message was not sent to a name.
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum NamedSendError<M> {
     /// Nobody had the name.
-    #[error("nobody to send to")]
     Nobody {
         /// The message.
         message: M,
         /// Why.
-        #[source]
         cause: AwaitError,
     },
     /// The owner did not take it.
-    #[error("not sent: {0}")]
     Send(SendError<M>),
 }
 
@@ -516,15 +419,28 @@ impl<M> From<NamedSendError<M>> for Error {
 }
 
 /// Why a call to a name failed.
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum NamedCallError {
     /// Nobody had the name; nothing was sent.
-    #[error("nobody to call")]
-    Nobody(#[source] AwaitError),
+    Nobody(AwaitError),
     /// The owner did not answer.
-    #[error("the owner of the name did not answer")]
-    Call(#[source] CallError),
+    Call(CallError),
+}
+
+impl<M> NamedSendError<M> {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Nobody { cause, .. } => cause.code(),
+            Self::Send(source) => source.code(),
+        }
+    }
+
+    /// Whether another try can succeed without anybody's doing, as the code says.
+    pub fn is_retryable(&self) -> bool {
+        self.code().retry().is_retryable()
+    }
 }
 
 impl NamedCallError {
@@ -537,8 +453,83 @@ impl NamedCallError {
     }
 }
 
-impl From<NamedCallError> for Error {
-    fn from(error: NamedCallError) -> Self {
-        Self::new(error.code(), "a call to a name failed").caused_by(error)
+/// As [`coded_errors!`], for errors of which some have a cause of their own. The source is that cause, whose code is
+/// also that of the error, or else the code itself.
+macro_rules! caused_errors {
+    ($($(#[$doc:meta])* $error:ident { $($caused:pat => $cause:expr),+ $(,)? })+) => {
+        $(
+            impl $error {
+                /// Whether another try can succeed without anybody's doing, as the code says.
+                $(#[$doc])*
+                pub fn is_retryable(&self) -> bool {
+                    self.code().retry().is_retryable()
+                }
+            }
+
+            impl StdError for $error {
+                fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                    match self {
+                        $($caused => Some($cause),)+
+                        other => Some(other.code().as_source()),
+                    }
+                }
+            }
+
+            impl From<$error> for Error {
+                fn from(error: $error) -> Self {
+                    Self::of(error)
+                }
+            }
+        )+
+    };
+}
+
+caused_errors! {
+    /// After `NoProcess` it needs the pid of a successor: this process stays dead.
+    RegisterError { Self::Metadata { source, .. } => source }
+    /// After `Conflict` it needs a look at what stands.
+    UpdateError { Self::Refused { source, .. } => &**source }
+    BatchError { Self::Refused { source, .. } => source }
+    WatchError { Self::Label(source) => source }
+    IndexError { Self::Path(source) => source }
+    AwaitError { Self::Watch(source) => source }
+    /// The first call may have had its effect.
+    NamedCallError { Self::Nobody(source) => source }
+}
+
+coded_errors! {
+    ReadError;
+}
+
+impl<M: std::fmt::Debug> StdError for NamedSendError<M> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Nobody { cause, .. } => Some(cause),
+            Self::Send(_) => Some(self.code().as_source()),
+        }
+    }
+}
+
+impl<M> From<NamedSendError<M>> for Error {
+    /// Drops the message.
+    fn from(error: NamedSendError<M>) -> Self {
+        match error {
+            NamedSendError::Nobody { cause, .. } => {
+                Self::of(NamedSendError::Nobody { message: (), cause })
+            }
+            NamedSendError::Send(error) => error.into(),
+        }
+    }
+}
+
+impl From<PathError> for IndexError {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}
+
+impl From<WatchError> for AwaitError {
+    fn from(error: WatchError) -> Self {
+        Self::Watch(error)
     }
 }

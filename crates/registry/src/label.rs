@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use foundation_types::{Code, coded_errors};
+
 /// Which text a [`LabelError`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,13 +53,29 @@ impl fmt::Display for LabelKind {
 }
 
 /// Tells why a text is not what it was meant to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a {kind}: {fault}", kind = self.kind, fault = self.fault)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelError {
     /// What the text was meant to be.
     pub kind: LabelKind,
     /// The first rule it breaks.
     pub fault: LabelFault,
+}
+
+impl LabelError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::InvalidInput
+    }
+}
+
+impl fmt::Display for LabelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a {}: {}", self.kind, self.fault)
+    }
+}
+
+coded_errors! {
+    LabelError;
 }
 
 /// Names a rule that a text breaks.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use foundation_types::{Code, coded_errors};
+
 use crate::scan::Scanner;
 use crate::value::{quoted, write_quoted};
 
@@ -36,13 +38,29 @@ mod tests;
 pub struct Path(Arc<str>);
 
 /// Why a text is no path.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a path: {text:?}: {fault}", text = self.text, fault = self.fault)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathError {
     /// The text, cut at [`Path::BYTES_MAX`].
     pub text: String,
     /// The first rule it breaks.
     pub fault: PathFault,
+}
+
+impl PathError {
+    /// Returns the entry of the error catalogue for this failure.
+    pub fn code(&self) -> Code {
+        Code::InvalidInput
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a path: {:?}: {}", self.text, self.fault)
+    }
+}
+
+coded_errors! {
+    PathError;
 }
 
 /// Names a rule that a path breaks.

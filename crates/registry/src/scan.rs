@@ -1,13 +1,14 @@
 //! Goes through a text sign by sign and says where it is not as expected.
 
-use foundation_types::{Code, Error};
+use std::fmt;
+
+use foundation_types::{Code, coded_errors};
 
 #[cfg(test)]
 mod tests;
 
 /// Why a text is no query or no value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("found {found} at byte {at}, expected {expected}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     /// The byte offset of what was found: where a character begins, or the end of the text.
     pub at: usize,
@@ -58,10 +59,15 @@ impl ParseError {
     }
 }
 
-impl From<ParseError> for Error {
-    fn from(error: ParseError) -> Self {
-        Self::new(error.code(), "a text was not understood").caused_by(error)
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, found, expected } = self;
+        write!(f, "found {found} at byte {at}, expected {expected}")
     }
+}
+
+coded_errors! {
+    ParseError;
 }
 
 /// A place in a text.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use foundation_types::{Code, Error, Instant};
+use foundation_types::{Code, Instant, coded_errors};
 
 use super::place::{Place, cut};
 use crate::label::{LabelError, LabelKind, checked};
@@ -121,12 +121,8 @@ impl fmt::Display for MetadataError {
     }
 }
 
-impl std::error::Error for MetadataError {}
-
-impl From<MetadataError> for Error {
-    fn from(error: MetadataError) -> Self {
-        Self::new(error.code(), "metadata was not accepted").caused_by(error)
-    }
+coded_errors! {
+    MetadataError;
 }
 
 impl FieldFault {

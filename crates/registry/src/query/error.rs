@@ -2,19 +2,17 @@
 
 use std::fmt;
 
-use foundation_types::{Code, Error};
+use foundation_types::{Code, coded_errors};
 
 use crate::path::{Path, PathError};
 
 /// Why a query was not built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueryError {
     /// A path is none.
-    #[error(transparent)]
-    Path(#[from] PathError),
+    Path(PathError),
     /// A field is compared with something that nothing can equal.
-    #[error("{path} is compared with {found}, and only bools, finite numbers and texts compare")]
     Value {
         /// The field.
         path: Path,
@@ -22,7 +20,6 @@ pub enum QueryError {
         found: &'static str,
     },
     /// There is too much of something.
-    #[error("the query has {found} {bound}, at most {max} are allowed", max = .bound.max())]
     TooLarge {
         /// What there is too much of.
         bound: Bound,
@@ -84,8 +81,30 @@ impl QueryError {
     }
 }
 
-impl From<QueryError> for Error {
-    fn from(error: QueryError) -> Self {
-        Self::new(error.code(), "a query was not accepted").caused_by(error)
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(error) => error.fmt(f),
+            Self::Value { path, found } => {
+                write!(
+                    f,
+                    "{path} is compared with {found}, and only bools, finite numbers and texts compare"
+                )
+            }
+            Self::TooLarge { bound, found } => {
+                let max = bound.max();
+                write!(f, "the query has {found} {bound}, at most {max} are allowed")
+            }
+        }
+    }
+}
+
+coded_errors! {
+    QueryError;
+}
+
+impl From<PathError> for QueryError {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
     }
 }
