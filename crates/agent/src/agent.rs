@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use foundation_process::{Context, Outcome, Process, System, catch_panic};
+use foundation_registry::Name;
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 use crate::action::ActionHandle;
@@ -21,6 +22,9 @@ use crate::job::{Death, Job, Manner, Moment};
 /// action on the pool for blocking work, so no thread of the runtime waits for a disk. It keeps nothing
 /// between jobs: whoever handed out a job keeps what is needed to hand it out again.
 ///
+/// Its entry has a resource `load`: 1 while an action runs, else 0. An action never waits for the registry to take
+/// that down for longer than a change of it may; if it is refused, the entry lags until the next one.
+///
 /// An action that returns an error is answered with it. An action that panics ends the agent with that panic,
 /// as a panic in a handler would; its supervisor starts another one.
 #[derive(Debug)]
@@ -29,7 +33,11 @@ pub struct Agent {
     actions: Arc<BTreeMap<Capability, ActionHandle>>,
     context: ActionContext,
     directory: Directory,
+    /// Its name in the directory, once it has entered.
+    entry: Option<Name>,
     jobs_done: u64,
+    /// Changes of its load that the registry refused.
+    loads_untold: u64,
 }
 
 /// What an [`Agent`] can be told.
@@ -47,7 +55,8 @@ impl Agent {
         context: ActionContext,
         directory: Directory,
     ) -> Self {
-        Self { name: name.into(), actions, context, directory, jobs_done: 0 }
+        let (name, entry) = (name.into(), None);
+        Self { name, actions, context, directory, entry, jobs_done: 0, loads_untold: 0 }
     }
 
     async fn work(&mut self, job: Job, system: &System, own: Pid) -> Outcome {
@@ -57,6 +66,7 @@ impl Agent {
             answer.send(Err(self.unable(&capability)));
             return Ok(());
         };
+        self.tell_load(own, 1);
         let scope = self.context.clone().with_cancel(cancelled);
         let mut running = system.env().blocking(move || catch_panic(|| action.run(&input, &scope)));
         if death.is_some_and(|death| death.moment == Moment::During) {
@@ -66,9 +76,18 @@ impl Agent {
         }
         let result = running.await?.map_err(ExitReason::panic)?;
         die_if(death, Moment::After, system, own).await;
+        // First, so that whoever has the answer finds the agent idle.
+        self.tell_load(own, 0);
         answer.send(result);
         self.jobs_done += 1;
         Ok(())
+    }
+
+    fn tell_load(&mut self, own: Pid, jobs: u32) {
+        let Some(entry) = &self.entry else { return };
+        if self.directory.set_load(entry, own, jobs).is_err() {
+            self.loads_untold += 1;
+        }
     }
 
     fn unable(&self, capability: &Capability) -> Error {
@@ -105,7 +124,8 @@ impl Process for Agent {
     const MESSAGE_KINDS: &'static [&'static str] = &["work"];
 
     async fn init(&mut self, context: &mut Context<AgentMessage>) -> Outcome {
-        self.directory.enter(context.pid(), &self.name, self.actions.keys())?;
+        let entered = self.directory.enter(context.pid(), &self.name, self.actions.keys())?;
+        self.entry = Some(entered);
         Ok(())
     }
 
@@ -121,6 +141,10 @@ impl Process for Agent {
 
     fn inspect(&self) -> String {
         let can: Vec<&str> = self.actions.keys().map(Capability::as_str).collect();
-        format!("{}: can {}, {} jobs done", self.name, can.join(", "), self.jobs_done)
+        let untold = match self.loads_untold {
+            0 => String::new(),
+            count => format!(", {count} changes of load untold"),
+        };
+        format!("{}: can {}, {} jobs done{untold}", self.name, can.join(", "), self.jobs_done)
     }
 }

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_process::{Address, System};
-use foundation_registry::{Metadata, Name, Page, Query, Registry};
+use foundation_registry::{Health, Metadata, Name, Page, Patch, Query, Registry};
 use foundation_types::{Code, Error, Pid};
 
 use crate::agent::AgentMessage;
 use crate::capability::Capability;
+
+/// The resource of an agent's entry that tells how many jobs it is at.
+const LOAD: &str = "load";
 
 /// Where agents enter themselves and others find them by capability, never by name.
 ///
@@ -48,7 +51,8 @@ impl Directory {
         }
     }
 
-    /// Enters an agent with its capabilities until it dies, and tells the watcher.
+    /// Enters an agent with its capabilities until it dies, healthy and with nothing to do, and tells the watcher.
+    /// Returns the name of its entry, for [`Directory::set_load`].
     ///
     /// # Errors
     /// `initialization_failed` with the registry's reason: the name has an owner, the process is dying, or
@@ -58,7 +62,7 @@ impl Directory {
         agent: Pid,
         local_id: &str,
         capabilities: impl IntoIterator<Item = &'a Capability>,
-    ) -> Result<(), Error> {
+    ) -> Result<Name, Error> {
         let refused = || {
             Error::new(Code::InitializationFailed, "the agent was not registered")
                 .with("agent", local_id)
@@ -66,8 +70,9 @@ impl Directory {
         let name = Name::new(&self.shared.namespace, local_id)
             .map_err(|source| refused().caused_by(source))?;
         let capabilities = capabilities.into_iter().map(Capability::as_str);
-        let metadata = Metadata::new(capabilities).map_err(|source| refused().caused_by(source))?;
-        let registered = self.shared.registry.register(agent, name, metadata);
+        let metadata = Metadata::builder().capabilities(capabilities).resource(LOAD, 0.0).build();
+        let metadata = metadata.map_err(|source| refused().caused_by(source))?;
+        let registered = self.shared.registry.register(agent, name.clone(), metadata);
         registered.map_err(|source| refused().caused_by(source))?;
         // After the entry stands: who is told finds it. Relaxed: a count and nothing else.
         self.shared.arrivals.fetch_add(1, Ordering::Relaxed);
@@ -75,11 +80,22 @@ impl Directory {
         if let Some(tell) = watcher {
             tell();
         }
+        Ok(name)
+    }
+
+    /// Says how many jobs an agent is at, as the resource `load` of its entry, and that it is well at this moment.
+    ///
+    /// # Errors
+    /// What the registry refused it for: its turn did not come in time, or the entry is not the agent's any more.
+    /// Then the entry says what it said before.
+    pub fn set_load(&self, entry: &Name, agent: Pid, jobs: u32) -> Result<(), Error> {
+        let patch = Patch::new().health(Health::Healthy).resource(LOAD, f64::from(jobs));
+        self.shared.registry.patch(entry, agent, &patch)?;
         Ok(())
     }
 
-    /// Returns the first living agent that has a capability and is not among the excluded ones, in the order
-    /// of their names. The cost grows with the excluded agents and not with all there are.
+    /// Returns the first living agent that has a capability and is not among the excluded ones, in an order of
+    /// the registry's own. The cost grows with the excluded agents and not with all there are.
     ///
     /// # Consistency
     /// As the registry's: never an agent whose death anybody knew of when the call began.
