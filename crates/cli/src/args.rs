@@ -33,8 +33,8 @@ Examples:
       prints one JSON object with report (the same on every run) and run (times, restarts)
   foundation run examples/digest/system.toml --chaos 0.2 --seed 7
       lets the agent at work die in one of five attempts; the report is the same
-  foundation run examples/digest/system.toml --query 'health!=healthy' --query-every 2
-      also lists the agents that are not well, every two seconds and at the end
+  foundation run examples/digest/system.toml --query 'load>0' --query-every 2
+      also lists the agents that are at work, every two seconds and at the end
 
 Exit codes:
   0    done
@@ -129,12 +129,15 @@ pub struct RunArgs {
     /// Prints no progress.
     #[arg(long, short)]
     pub quiet: bool,
-    /// Also lists the agents that match a query when the work is done, before they are stopped; see --query-every
+    /// Also lists the agents that match a query when the work is over, before they are stopped; see --query-every
     /// for before.
+    ///
+    /// They are listed however the work ended: done, failed, interrupted, or at once.
     ///
     /// Conditions stand side by side, such as `capability:text.stats health:healthy`; there are `!=`, `<`, `in (a,
     /// b)`, OR, NOT and parentheses, and `order:id` or `limit:5` beside them. The fields are id, type, health,
-    /// capability, node, `registered_at`, `updated_at`, resources and custom attributes. An empty text lists all.
+    /// capability, node, `registered_at`, `updated_at`, resources and custom attributes. An agent has the resource
+    /// load, 1 while it works and else 0. An empty text lists all.
     #[arg(long, value_name = "QUERY", value_parser = query)]
     pub query: Option<String>,
     /// Answers the query also while the work goes on, each time so many seconds have passed.

@@ -8,6 +8,7 @@ use foundation_types::Error;
 use foundation_workflow::{RunError, RunStatus};
 use serde::Serialize;
 
+use crate::found::Found;
 use crate::report::RunSummary;
 use crate::text::{Table, counted, grouped, printable};
 
@@ -120,14 +121,21 @@ impl Failure {
         &self.text
     }
 
-    /// Returns one JSON object on one line: `error`, and `run` or `null` when nothing was started.
-    pub(crate) fn json(&self, run: Option<&RunSummary>) -> serde_json::Result<String> {
+    /// Returns one JSON object on one line: `error`, `run` or `null` when nothing was started, and `found` if a query
+    /// was answered.
+    pub(crate) fn json(
+        &self,
+        run: Option<&RunSummary>,
+        found: Option<&Found>,
+    ) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Answer<'a> {
             error: &'a Failure,
             run: Option<&'a RunSummary>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            found: Option<&'a Found>,
         }
-        serde_json::to_string(&Answer { error: self, run }).map(|text| text + "\n")
+        serde_json::to_string(&Answer { error: self, run, found }).map(|text| text + "\n")
     }
 
     fn with_details(mut self, error: &Error) -> Self {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::text::{Table, counted};
 
 /// The agents that match a query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Found {
     /// The query.
@@ -20,7 +20,7 @@ pub struct Found {
 }
 
 /// An agent that matches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FoundAgent {
     /// Its name among the agents.
@@ -31,6 +31,8 @@ pub struct FoundAgent {
     pub r#type: String,
     /// How well it does.
     pub health: String,
+    /// How many jobs it is at; `null` if its entry does not say.
+    pub load: Option<f64>,
     /// What it can do.
     pub capabilities: Vec<String>,
 }
@@ -43,6 +45,7 @@ impl Found {
             pid: found.pid.to_string(),
             r#type: found.metadata.kind().as_str().to_owned(),
             health: found.metadata.health().as_str().to_owned(),
+            load: found.metadata.resource("load"),
             capabilities: found.metadata.capabilities().map(str::to_owned).collect(),
         });
         Self {
@@ -61,10 +64,11 @@ impl Found {
         let more = if self.has_more { ", and more" } else { "" };
         let mut text = format!("{count}{more}{what}\n");
         if !self.agents.is_empty() {
-            let mut table = Table::new(["agent", "pid", "type", "health", "capabilities"]);
+            let mut table = Table::new(["agent", "pid", "type", "health", "load", "capabilities"]);
             for agent in &self.agents {
-                let FoundAgent { id, pid, r#type, health, capabilities } = agent.clone();
-                table.row([id, pid, r#type, health, capabilities.join(" ")]);
+                let FoundAgent { id, pid, r#type, health, load, capabilities } = agent.clone();
+                let load = load.map_or_else(String::new, |load| load.to_string());
+                table.row([id, pid, r#type, health, load, capabilities.join(" ")]);
             }
             text.push_str(&table.render());
         }

@@ -44,7 +44,7 @@ pub fn run(
         Ok(ready) => ready,
         Err(refused) => {
             let (exit, failure) = *refused;
-            let End { exit, output, remark } = End::failed(exit, &failure, None, args.json);
+            let End { exit, output, remark } = End::failed(exit, &failure, (None, None), args.json);
             write!(err, "{remark}")?;
             // No signal is caught yet, or nothing runs that could hold it up.
             let written = out.write_all(output.as_bytes()).and_then(|()| out.flush());
@@ -131,12 +131,18 @@ struct End {
 }
 
 impl End {
-    fn failed(exit: Exit, failure: &Failure, run: Option<&RunSummary>, json: bool) -> Self {
+    /// Without a report: how far the run came and what a query found, as far as there is either.
+    fn failed(
+        exit: Exit,
+        failure: &Failure,
+        (run, found): (Option<&RunSummary>, Option<&Found>),
+        json: bool,
+    ) -> Self {
         let remark = failure.text().to_owned();
         if !json {
-            return Self { exit, output: String::new(), remark };
+            return Self { exit, output: found.map(Found::human).unwrap_or_default(), remark };
         }
-        match failure.json(run) {
+        match failure.json(run, found) {
             Ok(output) => Self { exit, output, remark },
             Err(error) => {
                 let remark = format!("{remark}error: the failure has no JSON form: {error}\n");
@@ -151,7 +157,9 @@ impl End {
         }
         match output.json() {
             Ok(output) => Self { exit: Exit::Success, output, remark: String::new() },
-            Err(error) => Self::failed(Exit::Failed, &Failure::of_error("run", &error), None, json),
+            Err(error) => {
+                Self::failed(Exit::Failed, &Failure::of_error("run", &error), (None, None), json)
+            }
         }
     }
 }
@@ -164,6 +172,8 @@ struct Driver<'a> {
     stop: Option<Exit>,
     json: bool,
     query: Option<Query>,
+    /// What the query found when the run had ended, however it did.
+    found: Option<Found>,
     /// Answers while the run goes on.
     answers: Option<Answers>,
     started: Instant,
@@ -195,7 +205,8 @@ impl<'a> Driver<'a> {
         // Checked with the arguments.
         let query = args.query.as_ref().and_then(|text| text.parse().ok());
         let answers = args.query_every.map(|every| Answers::new(every, json, started));
-        Self { system, signals, stop: None, json, query, answers, started, view, seen: None, err }
+        let (stop, found, seen) = (None, None, None);
+        Self { system, signals, stop, json, query, found, answers, started, view, seen, err }
     }
 
     async fn drive(mut self, spec: SystemSpec, options: &RunOptions) -> io::Result<End> {
@@ -226,7 +237,9 @@ impl<'a> Driver<'a> {
                 return Ok(Ok(self.failed(exit, Failure::interrupted())));
             }
         };
-        let outcome = match Box::pin(self.watch(&node)).await? {
+        let watched = Box::pin(self.watch(&node)).await?;
+        self.found = self.query.as_ref().map(|query| Found::new(query, &node.query(query)));
+        let outcome = match watched {
             Ok(outcome) => outcome,
             Err(at_once) => return Ok(Err(at_once)),
         };
@@ -235,7 +248,6 @@ impl<'a> Driver<'a> {
             self.seen = Some(Seen { run: outcome.status.clone(), restarts: node.restarts() });
         }
         self.finish_progress()?;
-        let found = self.query.as_ref().map(|query| Found::new(query, &node.query(query)));
         if let Err(at_once) = self.shut_down().await? {
             return Ok(Err(at_once));
         }
@@ -246,7 +258,7 @@ impl<'a> Driver<'a> {
                 let summary = self.summary(elapsed).unwrap_or_else(|| {
                     RunSummary::new(elapsed, &RunStatus::default(), node.restarts())
                 });
-                let output = Output::new(report, summary, elapsed).with_found(found);
+                let output = Output::new(report, summary, elapsed).with_found(self.found.take());
                 End::report(&output, self.json)
             }
             Ok(RunEnd::Interrupted) => {
@@ -273,14 +285,15 @@ impl<'a> Driver<'a> {
     ) -> io::Result<Result<Result<RunOutcome, NodeError>, AtOnce>> {
         let mut outcome = pin!(node.outcome());
         let env = self.system.env();
-        let mut look_at = env.now();
+        let (mut look_at, mut stops) = (env.now(), self.stop.is_some());
+        // Kept until it has its answer, whatever else happens: one that is dropped has asked in vain.
+        let mut looking = pin!(look(env, node, look_at, stops));
         loop {
             // The outcome first: a run that is done is not interrupted any more.
             let event = {
-                let look = pin!(look(env, node, look_at, self.stop.is_some()));
                 let due = self.answers.as_ref().map_or(Instant::from_nanos(u64::MAX), Answers::due);
                 let answer = pin!(env.sleep_until(due));
-                let look = select_biased(answer, look);
+                let look = select_biased(answer, looking.as_mut());
                 let signal = pin!(self.signals.next());
                 select_biased(outcome.as_mut(), select_biased(signal, look)).await
             };
@@ -288,16 +301,23 @@ impl<'a> Driver<'a> {
                 Either::First(outcome) => return Ok(Ok(outcome)),
                 Either::Second(Either::Second(Either::First(()))) => self.answer(node)?,
                 Either::Second(Either::Second(Either::Second(status))) => {
-                    look_at = env.now().saturating_add(LOOK_INTERVAL);
                     self.show(status)?;
+                    // The first look after a signal tells the keeper, and does so at once.
+                    let is_told = stops || self.stop.is_none();
+                    let pause = if is_told { LOOK_INTERVAL } else { Duration::ZERO };
+                    (look_at, stops) = (env.now().saturating_add(pause), self.stop.is_some());
+                    looking.set(look(env, node, look_at, stops));
                 }
                 Either::Second(Either::First(exit)) => {
                     if self.stop.is_some() {
                         return Ok(Err(AtOnce(exit)));
                     }
                     self.stopping(exit)?;
-                    // The next look tells the keeper.
-                    look_at = env.now();
+                    // One that has not begun to ask loses nothing.
+                    if look_at > env.now() {
+                        (look_at, stops) = (env.now(), true);
+                        looking.set(look(env, node, look_at, stops));
+                    }
                 }
             }
         }
@@ -349,7 +369,8 @@ impl<'a> Driver<'a> {
 
     fn failed(&self, exit: Exit, failure: Failure) -> End {
         let failure = failure.with_progress(self.seen.as_ref().map(|seen| &seen.run));
-        End::failed(exit, &failure, self.summary(self.elapsed()).as_ref(), self.json)
+        let run = self.summary(self.elapsed());
+        End::failed(exit, &failure, (run.as_ref(), self.found.as_ref()), self.json)
     }
 
     fn summary(&self, elapsed: Duration) -> Option<RunSummary> {

@@ -111,6 +111,25 @@ fn answers_for_programs_are_lines_of_json_beside_the_one_object() {
     assert_eq!(value["found"]["agents"].as_array().unwrap().len(), 2);
 }
 
+/// The entry of an agent once said nothing that changes, so the only answers were all agents or none.
+#[test]
+fn a_query_finds_the_agents_that_work() {
+    let folder = laborious_files(4);
+    let query = ["--workers", "2", "--json", "--query", "load>0", "--query-every", "0.1"];
+    let output = run(folder.path(), &query);
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let lines = err.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let at_work: Vec<Value> = lines
+        .flat_map(|line| line["found"]["agents"].as_array().unwrap().clone())
+        .filter(|agent| agent["id"].as_str().unwrap().starts_with("readers-"))
+        .collect();
+    assert!(!at_work.is_empty(), "{err}");
+    assert!(at_work.iter().all(|agent| agent["load"] == 1.0), "{err}");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["found"]["agents"], serde_json::json!([]), "the work is done");
+}
+
 #[test]
 fn a_pipe_gets_plain_text_and_the_report_stands_alone_on_standard_output() {
     let folder = folder();
@@ -205,11 +224,16 @@ fn a_pool_that_gives_up_is_named_with_its_last_reasons() {
 }
 
 /// A run that is at work and far from its end: reads its first line of progress.
-fn started(mut command: Command) -> (Child, BufReader<ChildStderr>) {
+fn started(command: Command) -> (Child, BufReader<ChildStderr>) {
+    begun(command, "progress: ")
+}
+
+/// A run that has written a line with this beginning.
+fn begun(mut command: Command, start: &str) -> (Child, BufReader<ChildStderr>) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut err = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.starts_with("progress: ") {
+    while !line.starts_with(start) {
         line.clear();
         assert!(err.read_line(&mut line).unwrap() > 0, "it ended before it began");
     }
@@ -288,6 +312,46 @@ fn one_signal_never_ends_a_run_at_once() {
     let (exit, _, shown) = rest(child, err);
     assert!(matches!(exit, Some(1 | 130)), "{exit:?} {shown}");
     assert!(!shown.contains("ended at once"), "{shown}");
+}
+
+/// Only a run that was done once told what the query found.
+#[test]
+fn a_query_is_answered_however_the_run_ends() {
+    let folder = laborious();
+    let input = folder.path().to_str().unwrap();
+    let query = ["--query", "capability:text.stats", "--workers", "2", "--input", input];
+    let args = [["examples/digest/system.toml"].as_slice(), &query].concat();
+    // In order, and at once.
+    for (signals, said) in [
+        (["STOP", "INT", "CONT"].as_slice(), "interrupted: "),
+        (&["STOP", "INT", "TERM", "CONT"], "ended at once"),
+    ] {
+        let (child, err) = started(command(&args));
+        for name in signals {
+            signal(&child, name);
+        }
+        let (exit, out, shown) = rest(child, err);
+        assert!(matches!(exit, Some(130 | 143)), "{exit:?} {shown}");
+        assert!(shown.contains(said), "{shown}");
+        assert!(out.starts_with("2 agents for capability:text.stats\n"), "{out}");
+    }
+    let json = ["--json", "--query-every", "0.1"];
+    let (child, err) = begun(command(&[args.as_slice(), &json].concat()), "{\"elapsed_ms\":");
+    signal(&child, "INT");
+    let (_, out, shown) = rest(child, err);
+    let value: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(value["error"]["kind"], "interrupted", "{shown}");
+    assert_eq!(value["found"]["agents"].as_array().unwrap().len(), 2, "{value}");
+    // The agents outlive a run that fails.
+    let example = fs::read_to_string(root().join("examples/digest/system.toml")).unwrap();
+    let strict = example.replace("deadline_ms = 60000 ", "deadline_ms = 1 ");
+    let strict = strict.replace("attempts_max = 3 ", "attempts_max = 1 ");
+    let file = folder.path().join("system.toml");
+    fs::write(&file, strict).unwrap();
+    let output = command(&[[file.to_str().unwrap()].as_slice(), &query].concat()).output().unwrap();
+    let (out, shown) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(out.contains(" for capability:text.stats\n"), "{out} {shown}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn found() -> Found {
         pid: "<0.0.1>".to_owned(),
         r#type: "worker".to_owned(),
         health: "healthy".to_owned(),
+        load: Some(1.0),
         capabilities: vec!["text.stats".to_owned()],
     };
     Found { query: "health:healthy".to_owned(), revision: 7, has_more: false, agents: vec![agent] }

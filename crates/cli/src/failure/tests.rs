@@ -26,7 +26,8 @@ fn every_failure_says_how_far_the_run_came() {
     );
     let early = Failure::interrupted().with_progress(None);
     assert_eq!(early.text(), "interrupted: before anything was handed out, no report\n");
-    let json: serde_json::Value = serde_json::from_str(&failed().json(None).unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&failed().json(None, None).unwrap()).unwrap();
     let error = &json["error"];
     assert_eq!((&error["cause"], &error["place"]), (&"no reply".into(), &"here".into()));
     assert_eq!((&error["remedy"], &json["run"]), (&"wait".into(), &serde_json::Value::Null));
