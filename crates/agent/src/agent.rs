@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use foundation_process::{Context, Outcome, Process, System, catch_panic};
-use foundation_registry::Name;
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 use crate::action::ActionHandle;
 use crate::capability::Capability;
 use crate::context::ActionContext;
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryEntry};
 use crate::job::{Death, Job, Manner, Moment};
 
 /// A process with capabilities.
@@ -33,8 +32,8 @@ pub struct Agent {
     actions: Arc<BTreeMap<Capability, ActionHandle>>,
     context: ActionContext,
     directory: Directory,
-    /// Its name in the directory, once it has entered.
-    entry: Option<Name>,
+    /// Once it has entered.
+    entry: Option<DirectoryEntry>,
     jobs_done: u64,
     /// Changes of its load that the registry refused.
     loads_untold: u64,
@@ -66,7 +65,7 @@ impl Agent {
             answer.send(Err(self.unable(&capability)));
             return Ok(());
         };
-        self.tell_load(own, 1);
+        self.tell_load(true);
         let scope = self.context.clone().with_cancel(cancelled);
         let mut running = system.env().blocking(move || catch_panic(|| action.run(&input, &scope)));
         if death.is_some_and(|death| death.moment == Moment::During) {
@@ -77,15 +76,15 @@ impl Agent {
         let result = running.await?.map_err(ExitReason::panic)?;
         die_if(death, Moment::After, system, own).await;
         // First, so that whoever has the answer finds the agent idle.
-        self.tell_load(own, 0);
+        self.tell_load(false);
         answer.send(result);
         self.jobs_done += 1;
         Ok(())
     }
 
-    fn tell_load(&mut self, own: Pid, jobs: u32) {
-        let Some(entry) = &self.entry else { return };
-        if self.directory.set_load(entry, own, jobs).is_err() {
+    fn tell_load(&mut self, is_busy: bool) {
+        let Some(entry) = &mut self.entry else { return };
+        if self.directory.set_busy(entry, is_busy).is_err() {
             self.loads_untold += 1;
         }
     }

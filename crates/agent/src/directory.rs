@@ -8,11 +8,25 @@ use std::sync::Arc;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_process::{Address, System};
-use foundation_registry::{Health, Metadata, Name, Page, Patch, Query, Registry};
+use foundation_registry::{
+    Health, Metadata, Name, Page, Patch, Query, Registry, Revision, UpdateError,
+};
 use foundation_types::{Code, Error, Pid};
 
 use crate::agent::AgentMessage;
 use crate::capability::Capability;
+
+/// The entry of an agent; made by [`Directory::enter`].
+///
+/// What it says of the agent is prepared, so that a job costs little more than its two changes.
+#[derive(Debug)]
+pub struct DirectoryEntry {
+    name: Name,
+    agent: Pid,
+    revision: Revision,
+    idle: Metadata,
+    busy: Metadata,
+}
 
 /// The resource of an agent's entry that tells how many jobs it is at.
 const LOAD: &str = "load";
@@ -52,7 +66,7 @@ impl Directory {
     }
 
     /// Enters an agent with its capabilities until it dies, healthy and with nothing to do, and tells the watcher.
-    /// Returns the name of its entry, for [`Directory::set_load`].
+    /// Returns its entry, for [`Directory::set_busy`].
     ///
     /// # Errors
     /// `initialization_failed` with the registry's reason: the name has an owner, the process is dying, or
@@ -62,7 +76,7 @@ impl Directory {
         agent: Pid,
         local_id: &str,
         capabilities: impl IntoIterator<Item = &'a Capability>,
-    ) -> Result<Name, Error> {
+    ) -> Result<DirectoryEntry, Error> {
         let refused = || {
             Error::new(Code::InitializationFailed, "the agent was not registered")
                 .with("agent", local_id)
@@ -70,7 +84,8 @@ impl Directory {
         let name = Name::new(&self.shared.namespace, local_id)
             .map_err(|source| refused().caused_by(source))?;
         let capabilities = capabilities.into_iter().map(Capability::as_str);
-        let metadata = Metadata::builder().capabilities(capabilities).resource(LOAD, 0.0).build();
+        let metadata =
+            Metadata::builder().capabilities(capabilities).resource(LOAD, load(false)).build();
         let metadata = metadata.map_err(|source| refused().caused_by(source))?;
         let registered = self.shared.registry.register(agent, name.clone(), metadata);
         registered.map_err(|source| refused().caused_by(source))?;
@@ -80,18 +95,42 @@ impl Directory {
         if let Some(tell) = watcher {
             tell();
         }
-        Ok(name)
+        self.prepared(name, agent)
     }
 
-    /// Says how many jobs an agent is at, as the resource `load` of its entry, and that it is well at this moment.
+    /// Says whether an agent is at work, as the resource `load` of its entry, and that it is well at this moment.
     ///
     /// # Errors
     /// What the registry refused it for: its turn did not come in time, or the entry is not the agent's any more.
     /// Then the entry says what it said before.
-    pub fn set_load(&self, entry: &Name, agent: Pid, jobs: u32) -> Result<(), Error> {
-        let patch = Patch::new().health(Health::Healthy).resource(LOAD, f64::from(jobs));
-        self.shared.registry.patch(entry, agent, &patch)?;
+    pub fn set_busy(&self, entry: &mut DirectoryEntry, is_busy: bool) -> Result<(), Error> {
+        let Shared { system, registry, .. } = &*self.shared;
+        let DirectoryEntry { name, agent, revision, idle, busy } = entry;
+        let prepared = if is_busy { &*busy } else { &*idle };
+        let metadata = prepared.clone().with_health_at(Health::Healthy, system.env().now());
+        *revision = match registry.update(name, *agent, *revision, metadata) {
+            Err(UpdateError::Conflict { .. }) => {
+                // Somebody has added to the entry: keep that, and what is prepared no longer fits.
+                let patch = Patch::new().health(Health::Healthy).resource(LOAD, load(is_busy));
+                registry.patch(name, *agent, &patch)?;
+                *entry = self.prepared(name.clone(), *agent)?;
+                return Ok(());
+            }
+            done => done?,
+        };
         Ok(())
+    }
+
+    /// What an entry that stands is to say from now on.
+    fn prepared(&self, name: Name, agent: Pid) -> Result<DirectoryEntry, Error> {
+        let found = self.shared.registry.lookup(&name);
+        let found = found.ok_or_else(|| {
+            Error::new(Code::ProcessNotAlive, "the agent is no longer registered")
+                .with("agent", agent)
+        })?;
+        let with = |is_busy| found.metadata.to_builder().resource(LOAD, load(is_busy)).build();
+        let (idle, busy) = (with(false)?, with(true)?);
+        Ok(DirectoryEntry { name, agent, revision: found.revision(), idle, busy })
     }
 
     /// Returns the first living agent that has a capability and is not among the excluded ones, in an order of
@@ -132,6 +171,10 @@ impl Directory {
     pub fn arrivals(&self) -> u64 {
         self.shared.arrivals.load(Ordering::Relaxed)
     }
+}
+
+fn load(is_busy: bool) -> f64 {
+    f64::from(u8::from(is_busy))
 }
 
 impl fmt::Debug for Directory {

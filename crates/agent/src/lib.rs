@@ -39,6 +39,6 @@ pub use action::{Action, ActionHandle, Actions, AddActionError};
 pub use agent::{Agent, AgentMessage};
 pub use capability::{Capability, CapabilityError};
 pub use context::{ActionContext, ActionLimits, CancelFlag};
-pub use directory::Directory;
+pub use directory::{Directory, DirectoryEntry};
 pub use job::{AnswerPort, Death, Job, Manner, Moment};
 pub use payload::Payload;

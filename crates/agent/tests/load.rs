@@ -12,7 +12,7 @@ use foundation_agent::{
 };
 use foundation_env::sync::Mutex;
 use foundation_process::System;
-use foundation_registry::{Name, Registry};
+use foundation_registry::{Name, Patch, Registry};
 use foundation_testkit::{sim_seeds, wait_for};
 use foundation_types::Error;
 
@@ -58,7 +58,11 @@ fn an_agent_is_found_at_work_while_it_works() {
         });
         let [_, busy] = &agents;
         let answers = Arc::new(Mutex::new(Vec::new()));
-        for number in 1..=2 {
+        for number in 1..=3 {
+            if number == 2 {
+                let patch = Patch::new().custom("owner", "search");
+                registry.patch(&Name::new("agents", "busy").unwrap(), busy.pid(), &patch).unwrap();
+            }
             let (kept, looks) = (Arc::clone(&answers), directory.clone());
             let answer = AnswerPort::new(move |result| {
                 let during: Vec<String> = result.unwrap().decode().unwrap();
@@ -76,9 +80,10 @@ fn an_agent_is_found_at_work_while_it_works() {
             .await;
         }
         let expected = (vec!["busy".to_owned()], Vec::new());
-        assert_eq!(*answers.lock(), [expected.clone(), expected]);
+        assert_eq!(*answers.lock(), [expected.clone(), expected.clone(), expected]);
         let entry = registry.lookup(&Name::new("agents", "busy").unwrap()).unwrap();
         assert_eq!(entry.metadata.resource("load"), Some(0.0));
+        assert!(entry.metadata.field("custom.owner").is_some(), "what others add stays");
         assert!(entry.metadata.last_health_check() >= entry.metadata.created_at());
     });
 }
