@@ -240,7 +240,6 @@ pub enum WatchError {
         limit: usize,
     },
     /// As many wait for a change of it as may. That others wait less long helps.
-    #[error("{limit} wait for a change of namespace {namespace}, the most there may be")]
     TooManyWaits {
         /// The namespace.
         namespace: Arc<str>,
@@ -395,27 +394,6 @@ pub enum NamedSendError<M> {
     },
     /// The owner did not take it.
     Send(SendError<M>),
-}
-
-impl<M> NamedSendError<M> {
-    /// Returns the entry of the error catalogue for this failure.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Nobody { cause, .. } => cause.code(),
-            Self::Send(error) => error.code(),
-        }
-    }
-}
-
-impl<M> From<NamedSendError<M>> for Error {
-    /// Drops the message.
-    fn from(error: NamedSendError<M>) -> Self {
-        let made = Self::new(error.code(), "a message was not sent to a name");
-        match error {
-            NamedSendError::Nobody { cause, .. } => made.caused_by(cause),
-            NamedSendError::Send(error) => made.caused_by(Self::from(error)),
-        }
-    }
 }
 
 /// Why a call to a name failed.

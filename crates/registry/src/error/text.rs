@@ -120,6 +120,12 @@ impl fmt::Display for WatchError {
             Self::TooManyNamespaces { limit } => {
                 write!(f, "there are {limit} namespaces, the most there may be")
             }
+            Self::TooManyWaits { namespace, limit } => {
+                write!(
+                    f,
+                    "{limit} wait for a change of namespace {namespace}, the most there may be"
+                )
+            }
             Self::TooManyWatches { namespace, limit } => {
                 write!(f, "namespace {namespace} already has {limit} watches, the most it may have")
             }
