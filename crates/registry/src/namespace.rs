@@ -52,7 +52,7 @@ use std::sync::Arc;
 
 use foundation_env::fault;
 use foundation_env::sync::TimedMutex;
-use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use foundation_env::sync::atomic::{AtomicU64, Ordering};
 
 use foundation_types::Pid;
 use smallvec::SmallVec;
@@ -103,8 +103,9 @@ pub(crate) struct Namespace {
     blocks: Chunks<Block, 0>,
     terms: Terms,
     pins: Pins,
-    /// Something waits for readers to go.
-    waiting: AtomicBool,
+    /// The revision before which nobody may read any more for the next step of reclaiming; the greatest number if
+    /// nothing waits for readers.
+    waits_for: AtomicU64,
     ring: Ring,
     requests: Requests,
     gauge: Gauge,
@@ -218,7 +219,7 @@ impl Namespace {
             blocks: Chunks::new(),
             terms: Terms::new(),
             pins: Pins::new(),
-            waiting: AtomicBool::new(false),
+            waits_for: AtomicU64::new(u64::MAX),
             ring: Ring::new(),
             requests: Requests::new(),
             gauge: Gauge::default(),

@@ -23,6 +23,11 @@ impl Ended {
         self.versions.is_empty()
     }
 
+    /// When the oldest one ended.
+    pub(super) fn oldest_end(&self) -> Option<u64> {
+        self.versions.front().map(|version| version.end())
+    }
+
     /// Whether there is room for all of these too.
     pub(super) fn has_room(&self, more: &[Arc<Version>], bounds: &Bounds) -> bool {
         let bytes = more.iter().map(|version| version.entry.bytes()).sum::<usize>();

@@ -66,9 +66,11 @@ impl Namespace {
                 self.settle_by(writer, settled_by, version.slot, oldest);
             }
         }
-        let waits = !writer.ended.is_empty() || !writer.settling.is_empty();
-        if waits != self.waiting.load(Ordering::Relaxed) {
-            self.waiting.store(waits, Ordering::Release);
+        let settles = writer.settling.front().map(|(by, _)| *by);
+        let waits_for =
+            writer.ended.oldest_end().into_iter().chain(settles).min().unwrap_or(u64::MAX);
+        if waits_for != self.waits_for.load(Ordering::Relaxed) {
+            self.waits_for.store(waits_for, Ordering::Release);
         }
         writer.is_changing = false;
         due
@@ -84,9 +86,9 @@ impl Namespace {
     pub(super) fn end_reading(&self) {
         // SeqCst: between going and this look, as between a publication and a look at the readers.
         fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::Acquire) {
+        if self.is_waiting() {
             self.contained(|| {
-                if self.reclaim_now() {
+                if self.reclaim_abandoned() {
                     self.settle_up();
                 }
             });
@@ -109,8 +111,8 @@ impl Namespace {
         loop {
             // SeqCst: between letting the turn go and this look; a reader goes, and then looks at the turn.
             fence(Ordering::SeqCst);
-            let is_abandoned =
-                self.waiting.load(Ordering::Acquire) && self.pins.oldest() == u64::MAX;
+            let waits_for = self.waits_for.load(Ordering::Acquire);
+            let is_abandoned = waits_for <= self.oldest_read();
             if !is_abandoned || fault::planted("registry_left_waiting") || !self.reclaim_now() {
                 return had_the_turn;
             }
@@ -120,7 +122,7 @@ impl Namespace {
 
     /// Whether something waits for readers.
     pub(super) fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Acquire)
+        self.waits_for.load(Ordering::Acquire) != u64::MAX
     }
 
     /// The oldest revision that somebody reads or may come to read.
