@@ -44,6 +44,7 @@ impl Foundation {
         let system = bed.run(async { Ok(System::current()) })?;
         let mut limits = Limits::default();
         limits.entries_per_namespace_max = usize::try_from(LARGE + SPARES)?;
+        limits.bytes_per_namespace_max = usize::MAX;
         let registry = Registry::with_limits(system.clone(), limits);
         Ok(Self { bed, system, registry })
     }
