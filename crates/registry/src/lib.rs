@@ -13,7 +13,7 @@
 //! * Names and capabilities never disagree: every answer is that of one [`Revision`] of a namespace, and each
 //!   change makes a new one, in one step.
 //! * Look-ups take no lock and do not wait for writers; nor do queries, unless a namespace is asked by more than
-//!   4,064 at one time or its writers, who bound what they keep for slow readers, are faster three times: then
+//!   4,088 at one time or its writers, who bound what they keep for slow readers, are faster three times: then
 //!   they take one turn with the writers.
 //! * No change waits for others longer than its caller allows ([`Registry::within`]), or it is refused with `Busy`
 //!   and is not made; only a death waits as long as it takes to free its names.

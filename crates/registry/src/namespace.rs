@@ -79,7 +79,7 @@ pub use pressure::Pressure;
 pub(crate) use pressure::Warning;
 pub(crate) use reading::{Candidates, Reading};
 pub(crate) use rebuild::{Aftermath, Keeper};
-pub(crate) use ring::{Cause, Change, Found, Purpose};
+pub(crate) use ring::{Cause, Change, Found, Purpose, Wake};
 pub(crate) use term::{Term, TermKey};
 pub(crate) use turn::{Request, Turn};
 pub use version::Registration;
@@ -220,7 +220,7 @@ impl Namespace {
             terms: Terms::new(),
             pins: Pins::new(),
             waits_for: AtomicU64::new(u64::MAX),
-            ring: Ring::new(),
+            ring: Ring::new(bounds),
             requests: Requests::new(),
             gauge: Gauge::default(),
             bounds,

@@ -40,7 +40,7 @@ impl Registry {
     ///
     /// [`ReadError::SnapshotExpired`] when so much was changed while `f` ran that the writers did not wait for it
     /// any longer; what `f` returned is dropped, since not all of it is of one revision. `f` is not called again:
-    /// that is left to the caller, who knows whether it may be. [`ReadError::TooManyReaders`] when 4,064 read at
+    /// that is left to the caller, who knows whether it may be. [`ReadError::TooManyReaders`] when 4,088 read at
     /// this moment; then `f` was not called.
     ///
     /// # Consistency

@@ -2,17 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use foundation_env::fault;
-use foundation_types::ExitReason;
+use foundation_env::{Env, Sleep, fault};
+use foundation_types::{ExitReason, Instant};
 
 use crate::entry::Entry;
 use crate::error::WatchError;
 use crate::namespace::{
-    Candidates, Cause, Change, Found, Namespace, Purpose, Registration, Version,
+    Candidates, Cause, Change, Found, Namespace, Purpose, Registration, Version, Wake,
 };
 use crate::namespaces::NoNamespace;
 use crate::patience::{Busy, Patience};
@@ -25,6 +27,11 @@ pub(crate) type Interest = Box<dyn Fn(&Entry) -> bool + Send + Sync>;
 /// How often a watch copies changes out of the ring in one poll, all of which are nothing to it, before it lets
 /// others run: about 500 of them, which takes no longer than a handler may.
 const BATCHES_MAX: usize = 8;
+
+/// How long a watch of a busy namespace rests between two looks.
+const REST: Duration = Duration::from_millis(1);
+/// Changes that make a namespace busy, if they come within four such times.
+const BUSY: usize = 16;
 
 /// What a watch that begins is of.
 pub(crate) struct Watched {
@@ -109,6 +116,20 @@ pub struct Watch {
     /// The revision of the snapshot: changes that are in it are passed over.
     after: u64,
     unread: VecDeque<Change>,
+    pace: Pace,
+}
+
+/// Whether a watch that has read everything sleeps until the next change, or rests while some come: waking it for each
+/// would cost a busy writer more than its changes do. Network drivers moderate interrupts in the same way.
+struct Pace {
+    env: Env,
+    purpose: Purpose,
+    /// What was read since a moment.
+    read: usize,
+    since: Instant,
+    /// Made with the first rest.
+    timer: Option<Sleep>,
+    is_resting: bool,
 }
 
 /// What stood when a watch began.
@@ -140,7 +161,8 @@ impl Registry {
             Purpose::Watch => limits.watches_per_namespace_max,
             Purpose::Wait => limits.waits_per_namespace_max,
         };
-        let begun = Watch::begin(Arc::clone(found), interest, (purpose, limit), patience)?;
+        let pace = Pace::new(self.shared().system().env().clone(), purpose);
+        let begun = Watch::begin(Arc::clone(found), interest, (pace, limit), patience)?;
         begun.ok_or(match purpose {
             Purpose::Watch => WatchError::TooManyWatches { namespace: label, limit },
             Purpose::Wait => WatchError::TooManyWaits { namespace: label, limit },
@@ -154,20 +176,24 @@ impl Watch {
     fn begin(
         namespace: Arc<Namespace>,
         interest: Interest,
-        (purpose, len_max): (Purpose, usize),
+        (pace, len_max): (Pace, usize),
         patience: &mut Patience<'_>,
     ) -> Result<Option<Self>, Busy> {
         let turn = namespace.turn_within(patience)?;
-        let entered = namespace.ring().enter(purpose, len_max);
+        let entered = namespace.ring().enter(pace.purpose, len_max);
         drop(turn);
         let watch = |(watcher, next)| {
             let unread = VecDeque::new();
-            Self { namespace, interest, watcher, next, after: 0, unread }
+            Self { namespace, interest, watcher, next, after: 0, unread, pace }
         };
         Ok(entered.map(watch))
     }
 
     /// Waits for the next change that matches.
+    ///
+    /// It is told as soon as it is made while few are. Once 16 and more come within four milliseconds and the watch has
+    /// read them all, the next ones are told together, up to a millisecond later or two, or when many have come, so
+    /// that a busy writer does not pay for waking.
     ///
     /// # Errors
     ///
@@ -193,13 +219,19 @@ impl Watch {
                     return Poll::Ready(Ok(event));
                 }
             }
-            match self.namespace.ring().read(self.watcher, self.next, cx.waker()) {
+            match self.namespace.ring().read(self.watcher, self.next) {
                 Found::Changes(changes, next) => {
                     self.next = next;
+                    self.pace.read += changes.len();
                     self.unread.extend(changes);
                 }
                 Found::Lagged(missed) => return Poll::Ready(Err(Lagged { missed })),
-                Found::Nothing => return Poll::Pending,
+                Found::Nothing => {
+                    let wake = self.pace.wake(cx);
+                    if self.namespace.ring().sleep(self.watcher, self.next, cx.waker(), wake) {
+                        return Poll::Pending;
+                    }
+                }
             }
         }
         // Writers may be as fast as this is: it would never end.
@@ -234,6 +266,39 @@ impl Watch {
     }
 }
 
+impl Pace {
+    fn new(env: Env, purpose: Purpose) -> Self {
+        let since = env.now();
+        Self { env, purpose, read: 0, since, timer: None, is_resting: false }
+    }
+
+    /// For what to be woken, when there is nothing to read; a rest also ends by itself.
+    fn wake(&mut self, cx: &mut Context<'_>) -> Wake {
+        if self.read >= BUSY && self.purpose == Purpose::Watch {
+            self.begin_rest();
+        }
+        if !fault::planted("registry_rest_never_ends") {
+            let timer = self.timer.as_mut().filter(|_| self.is_resting);
+            self.is_resting = timer.is_some_and(|timer| Pin::new(timer).poll(cx).is_pending());
+        }
+        if self.is_resting { Wake::Batch } else { Wake::Next }
+    }
+
+    /// Begins to rest, unless what was read took long to come.
+    fn begin_rest(&mut self) {
+        let now = self.env.now();
+        let until = now.saturating_add(REST);
+        self.is_resting = now.saturating_duration_since(self.since) <= 4 * REST;
+        (self.read, self.since) = (0, now);
+        if self.is_resting {
+            match &mut self.timer {
+                Some(timer) => timer.reset(until),
+                None => self.timer = Some(self.env.sleep_until(until)),
+            }
+        }
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.namespace.ring().leave(self.watcher);
@@ -248,7 +313,7 @@ impl fmt::Debug for Watch {
 
 /// What a change is for those who are interested; none if it is nothing for them.
 fn judge(change: Change, interest: &Interest) -> Option<WatchEvent> {
-    let Change { revision, before, after, cause } = change;
+    let Change { revision, before, after, cause, .. } = change;
     let keep = |version: Option<Arc<Version>>| {
         version.filter(|version| interest(&version.entry)).map(Registration::new)
     };

@@ -139,7 +139,8 @@ impl<'a> Commit<'a> {
     fn note(&mut self, before: Option<&Arc<Version>>, after: Option<Arc<Version>>, cause: Cause) {
         if self.namespace.ring.is_watched() {
             let (revision, before) = (self.revision, before.cloned());
-            self.changes.push(Change { revision, before, after, cause });
+            let bytes = before.as_ref().map_or(0, |before| before.entry.bytes());
+            self.changes.push(Change { revision, before, after, cause, bytes });
         }
     }
 
@@ -237,17 +238,14 @@ impl<'a> Commit<'a> {
         crash::point();
         then();
         crash::point();
-        let is_told = !self.changes.is_empty();
-        if is_told {
-            namespace.ring.push(self.changes.drain(..), &namespace.bounds);
-        }
+        let is_heard = !self.changes.is_empty() && namespace.ring.push(self.changes.drain(..));
         crash::point();
         let leftovers = std::mem::take(&mut self.leftovers);
         let warning = namespace.note_pressure(&self.writer);
         let unlinked = namespace.reclaim(&mut self.writer, leftovers, self.revision);
         crash::point();
         // Last, so that no crash in the turn forgets whom to wake.
-        let wakers = if is_told { namespace.ring.sleepers() } else { Vec::new() };
+        let wakers = if is_heard { namespace.ring.sleepers() } else { Vec::new() };
         let Self { writer, revision, .. } = self;
         let (writer, end) = writer.split();
         drop(writer);

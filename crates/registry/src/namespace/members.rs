@@ -25,8 +25,8 @@ pub(crate) const WORDS: usize = if cfg!(any(foundation_loom, foundation_shuttle)
 pub(crate) const BLOCK: u32 =
     if cfg!(any(foundation_loom, foundation_shuttle)) { 64 } else { 4096 };
 const FEW: usize = 2;
-/// Members that a block lists before it has bits: then 24 bytes instead of 512.
-const LISTED: usize = 12;
+/// Members that a block lists before it has bits: 56 bytes instead of 512.
+const LISTED: usize = 28;
 
 /// The slots of one block, a bit each.
 pub(crate) type Words = [u64; WORDS];

@@ -17,12 +17,12 @@ use foundation_env::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use super::chunks::Chunks;
 
 /// log2 of the places at first.
-const FIRST_BITS: u32 = if cfg!(any(foundation_loom, foundation_shuttle)) { 1 } else { 5 };
+const FIRST_BITS: u32 = if cfg!(any(foundation_loom, foundation_shuttle)) { 1 } else { 3 };
 /// How often places are made: each time twice as many as the time before.
-const CHUNKS: u32 = if cfg!(any(foundation_loom, foundation_shuttle)) { 2 } else { 7 };
+const CHUNKS: u32 = if cfg!(any(foundation_loom, foundation_shuttle)) { 2 } else { 9 };
 const FIRST: u32 = 1 << FIRST_BITS;
-/// Readers at one time in one namespace: as many as there are places in all chunks, 4,064. So many threads
-/// are no longer a load but a mistake; and the places of a namespace take 254 KiB then.
+/// Readers at one time in one namespace: as many as there are places in all chunks, 4,088. So many threads
+/// are no longer a load but a mistake; and the places of a namespace take 256 KiB then.
 pub(super) const READERS_MAX: u32 = FIRST * ((1 << CHUNKS) - 1);
 
 const FREE: u64 = u64::MAX;

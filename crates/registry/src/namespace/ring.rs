@@ -1,8 +1,12 @@
 //! What has changed, for those who watch.
 //!
 //! The ring is kept only while somebody watches. It has a bounded number of changes; who is too slow for
-//! that is told so. It has a lock of its own, taken by the writer for each commit and by watchers who copy
-//! some changes out, so that a watcher never holds up the writer for longer than that.
+//! that is told so. What all have read is dropped, by the writer, whose memory it is. It has a lock of its own,
+//! taken by the writer for each commit and by watchers who copy some changes out, so that a watcher never holds up
+//! the writer for longer than that.
+//!
+//! A watcher that has read everything sleeps, and says how many changes may come before it is woken: one, or more if
+//! so many come that waking it for each would cost the writer more than the changes do.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,6 +16,7 @@ use foundation_env::fault;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, Ordering};
 use foundation_types::ExitReason;
+use smallvec::SmallVec;
 
 use super::Bounds;
 use super::version::Version;
@@ -33,12 +38,15 @@ pub(crate) struct Change {
     pub(crate) before: Option<Arc<Version>>,
     pub(crate) after: Option<Arc<Version>>,
     pub(crate) cause: Cause,
+    /// What stood before carries. Here, so that dropping a change reads nothing that a watcher has used.
+    pub(crate) bytes: usize,
 }
 
 /// The newest changes of a namespace.
 pub(crate) struct Ring {
     /// Somebody watches. Set with the writer's lock; a commit that misses its end finds no watcher.
     is_watched: AtomicBool,
+    bounds: Bounds,
     state: Mutex<State>,
 }
 
@@ -49,6 +57,10 @@ struct State {
     bytes: usize,
     /// The number of the oldest change in the ring.
     first: u64,
+    /// With how many changes the writer looks for some that all have read.
+    trims_at: usize,
+    /// With which number of the next change somebody is to be woken, at the latest.
+    wakes_at: Option<u64>,
     /// By number.
     watchers: BTreeMap<u64, Watcher>,
     /// How many of them wait.
@@ -59,8 +71,25 @@ struct State {
 /// Who is told of what changes.
 struct Watcher {
     purpose: Purpose,
+    /// The number of a change before which it has read and dropped all.
+    next: u64,
     /// If it sleeps.
-    waker: Option<Waker>,
+    sleeper: Option<Sleeper>,
+}
+
+struct Sleeper {
+    waker: Waker,
+    /// With which number of the next change it is to be woken.
+    wakes_at: u64,
+}
+
+/// When a watcher that sleeps is to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// With the next change.
+    Next,
+    /// When a batch has come. It looks by itself before long.
+    Batch,
 }
 
 /// What somebody watches for. Each has a bound of its own, so that who waits takes nobody's watch.
@@ -78,16 +107,20 @@ pub(crate) enum Found {
     Changes(Vec<Change>, u64),
     /// So many were thrown away before they were read.
     Lagged(u64),
-    /// None; the waker is in place.
+    /// None.
     Nothing,
 }
 
 /// Changes that a watcher copies at a time.
 const COPIED_MAX: usize = 64;
+/// Changes for which a watcher that rests is woken, if the ring has room for some times as many.
+const BATCH: usize = 128;
+/// Changes past which the writer looks for some that all have read.
+const TRIMMED_MIN: usize = 64;
 
 impl Ring {
-    pub(crate) fn new() -> Self {
-        Self { is_watched: AtomicBool::new(false), state: Mutex::default() }
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { is_watched: AtomicBool::new(false), bounds, state: Mutex::default() }
     }
 
     pub(crate) fn is_watched(&self) -> bool {
@@ -108,9 +141,10 @@ impl Ring {
         state.waits += usize::from(purpose == Purpose::Wait);
         let watcher = state.next_watcher;
         state.next_watcher += 1;
-        state.watchers.insert(watcher, Watcher { purpose, waker: None });
+        let next = state.next();
+        state.watchers.insert(watcher, Watcher { purpose, next, sleeper: None });
         self.is_watched.store(true, Ordering::Release);
-        Some((watcher, state.next()))
+        Some((watcher, next))
     }
 
     /// Takes a watcher out, and the changes if it was the last one.
@@ -131,34 +165,57 @@ impl Ring {
         drop((left, unread));
     }
 
-    /// Adds the changes of a commit. In the order of commits: with the writer's lock.
-    pub(crate) fn push(&self, changes: impl IntoIterator<Item = Change>, bounds: &Bounds) {
-        let mut dropped = Vec::new();
+    /// Adds the changes of a commit, and tells whether somebody is to be woken. In the order of commits: with the
+    /// writer's lock.
+    pub(crate) fn push(&self, changes: impl IntoIterator<Item = Change>) -> bool {
+        let mut dropped = SmallVec::<[Change; 2]>::new();
         let mut state = self.state.lock();
         if state.watchers.is_empty() {
-            return;
+            return false;
         }
         for change in changes {
             if fault::planted("registry_watch_gap") && change.revision.is_multiple_of(16) {
                 continue;
             }
-            state.bytes += change.bytes();
+            state.bytes += change.bytes;
             // The newest change is kept whatever the bounds are.
-            while state.changes.len() >= bounds.changes_max.max(1)
-                || (state.bytes > bounds.change_bytes_max && !state.changes.is_empty())
+            while state.changes.len() >= self.bounds.changes_max.max(1)
+                || (state.bytes > self.bounds.change_bytes_max && !state.changes.is_empty())
             {
                 dropped.extend(state.drop_oldest());
             }
             state.changes.push_back(change);
         }
+        if state.changes.len() >= state.trims_at && !fault::planted("registry_read_changes_kept") {
+            state.trim(&mut dropped);
+        }
+        let is_heard = self.is_due(&state, state.wakes_at);
         drop(state);
         drop(dropped);
+        is_heard
+    }
+
+    /// Whether who wakes at a number is to be woken: so many changes have come, or what stood before them is heavy.
+    fn is_due(&self, state: &State, wakes_at: Option<u64>) -> bool {
+        let is_heavy = state.bytes > self.bounds.change_bytes_max / 2
+            && !fault::planted("registry_rest_ignores_weight");
+        wakes_at.is_some_and(|wakes_at| wakes_at <= state.next() || is_heavy)
     }
 
     /// Takes out whom to wake.
     pub(crate) fn sleepers(&self) -> Vec<Waker> {
-        let mut state = self.state.lock();
-        state.watchers.values_mut().filter_map(|watcher| watcher.waker.take()).collect()
+        let state = &mut *self.state.lock();
+        let mut watchers = std::mem::take(&mut state.watchers);
+        let sleepers = watchers.values_mut().filter_map(|watcher| {
+            let wakes_at = watcher.sleeper.as_ref().map(|sleeper| sleeper.wakes_at);
+            let is_due = self.is_due(state, wakes_at);
+            watcher.sleeper.take_if(|_| is_due).map(|sleeper| sleeper.waker)
+        });
+        let sleepers = sleepers.collect();
+        let left = watchers.values().filter_map(|watcher| watcher.sleeper.as_ref());
+        state.wakes_at = left.map(|sleeper| sleeper.wakes_at).min();
+        state.watchers = watchers;
+        sleepers
     }
 
     /// Loses all changes and one more, so that whoever watches is told that some are missing.
@@ -167,29 +224,58 @@ impl Ring {
         state.first = state.next() + 1;
         let lost = std::mem::take(&mut state.changes);
         state.bytes = 0;
+        for watcher in state.watchers.values_mut() {
+            if let Some(sleeper) = &mut watcher.sleeper {
+                sleeper.wakes_at = 0;
+            }
+        }
         drop(state);
         drop(lost);
     }
 
     /// What a watcher has not read yet, from the change with the number `next`.
-    pub(crate) fn read(&self, watcher: u64, next: u64, waker: &Waker) -> Found {
-        // A stranger's code, so before the lock.
-        let waker = waker.clone();
+    pub(crate) fn read(&self, watcher: u64, next: u64) -> Found {
         let mut state = self.state.lock();
         if next < state.first {
             return Found::Lagged(state.first - next);
         }
-        let skipped = usize::try_from(next - state.first).unwrap_or(usize::MAX);
-        let changes: Vec<_> =
-            state.changes.iter().skip(skipped).take(COPIED_MAX).cloned().collect();
-        if changes.is_empty() {
-            let stale = state.watchers.get_mut(&watcher).and_then(|kept| kept.waker.replace(waker));
-            drop(state);
-            drop(stale);
-            return Found::Nothing;
+        // What it copied before is used up by now, so dropping that here leaves no last reference to the watcher.
+        if let Some(watcher) = state.watchers.get_mut(&watcher) {
+            watcher.next = next;
         }
+        let skipped = usize::try_from(next - state.first).unwrap_or(usize::MAX);
+        let unread = state.changes.iter().skip(skipped);
+        let changes: Vec<_> = unread.take(COPIED_MAX).cloned().collect();
         let next = next + changes.len() as u64;
-        Found::Changes(changes, next)
+        if changes.is_empty() { Found::Nothing } else { Found::Changes(changes, next) }
+    }
+
+    /// Has a watcher woken that has read everything before `next`; false if there is more to read.
+    pub(crate) fn sleep(&self, watcher: u64, next: u64, waker: &Waker, wake: Wake) -> bool {
+        // A stranger's code, so before the lock.
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        if next != state.next() {
+            return false;
+        }
+        let wakes_at = next + self.batch(wake);
+        state.wakes_at = Some(state.wakes_at.map_or(wakes_at, |other| other.min(wakes_at)));
+        let sleeper = Sleeper { waker, wakes_at };
+        let stale = state.watchers.get_mut(&watcher).and_then(|watcher| {
+            watcher.next = next;
+            watcher.sleeper.replace(sleeper)
+        });
+        drop(state);
+        drop(stale);
+        true
+    }
+
+    /// For how many changes a watcher is woken.
+    fn batch(&self, wake: Wake) -> u64 {
+        match wake {
+            Wake::Next => 1,
+            Wake::Batch => BATCH.min(self.bounds.changes_max / 4).max(1) as u64,
+        }
     }
 
     /// The number of the next change.
@@ -203,17 +289,24 @@ impl Ring {
     }
 }
 
-impl Change {
-    /// What stood before carries.
-    fn bytes(&self) -> usize {
-        self.before.as_ref().map_or(0, |before| before.entry.bytes())
-    }
-}
-
 impl State {
+    /// Drops what all have read.
+    fn trim(&mut self, dropped: &mut impl Extend<Change>) {
+        let read = self.watchers.values().map(|watcher| watcher.next);
+        let next =
+            if fault::planted("registry_unread_changes_dropped") { read.max() } else { read.min() };
+        let next = next.unwrap_or(0);
+        while self.first < next {
+            let Some(change) = self.drop_oldest() else { break };
+            dropped.extend([change]);
+        }
+        // So that the look, which costs as much as there are watchers, is paid by as many changes.
+        self.trims_at = (2 * self.changes.len()).max(self.watchers.len()).max(TRIMMED_MIN);
+    }
+
     fn drop_oldest(&mut self) -> Option<Change> {
         let change = self.changes.pop_front()?;
-        self.bytes -= change.bytes();
+        self.bytes -= change.bytes;
         self.first += 1;
         Some(change)
     }
@@ -223,3 +316,6 @@ impl State {
         self.first + self.changes.len() as u64
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,7 +222,7 @@ fn one_reader_too_many_is_refused_and_the_registry_answers_all_the_same() {
         let inner = registry.clone();
         let deep = std::thread::Builder::new().stack_size(256 << 20);
         let deepest = deep.spawn(move || deeper(&inner, 0)).expect("a thread").join();
-        assert_eq!(deepest.expect("no view panics"), 4_064);
+        assert_eq!(deepest.expect("no view panics"), 4_088);
         assert!(registry.read("agents", |_| ()).is_ok(), "places again");
         registry.unregister(&name("agents", "a"), pid).expect("it is the owner's");
         assert_eq!(registry.counts().waiting, 0);

@@ -106,6 +106,43 @@ fn what_is_kept_for_a_slow_watch_is_bounded_in_bytes_too() {
 
 /// Guarantee N1
 #[test]
+fn a_watch_of_a_busy_namespace_rests_for_a_moment_and_no_longer() {
+    in_world(Limits::default(), |world| async move {
+        let (_, mut watch) = world.registry.watch("agents", |_| true).expect("it is watched");
+        let (env, registry, pid) = (world.system.env(), &world.registry, world.worker().pid());
+        let name = name("agents", "a");
+        registry.register(pid, name.clone(), can(&[])).expect("free");
+        let mut set = |n: u32| {
+            let health = if n.is_multiple_of(2) { Health::Degraded } else { Health::Unhealthy };
+            registry.set_health(&name, pid, health).expect("it is owned")
+        };
+        for round in 0..3 {
+            let last = (0..40).map(&mut set).last().expect("some");
+            while watch.changed().await.expect("no lag").revision < last {}
+            // It has read everything: now it rests, and this change comes meanwhile.
+            let (began, other, owned) = (env.now(), registry.clone(), name.clone());
+            world.system.env().spawn(async move {
+                other.set_health(&owned, pid, Health::Healthy).expect("it is owned");
+            });
+            let waited =
+                world.system.before(world.system.deadline(Duration::from_secs(1)), watch.changed());
+            assert!(waited.await.expect("it ends").is_ok(), "round {round}");
+            let rested = env.now().saturating_duration_since(began);
+            assert_eq!(rested, Duration::from_millis(1), "round {round}");
+        }
+        // Nothing happens for a while: then the next change wakes it at once.
+        env.sleep_until(env.now().saturating_add(Duration::from_millis(100))).await;
+        let (began, other, owned) = (env.now(), registry.clone(), name.clone());
+        world.system.env().spawn(async move {
+            other.set_health(&owned, pid, Health::Healthy).expect("it is owned");
+        });
+        assert!(watch.changed().await.is_ok());
+        assert_eq!(env.now(), began);
+    });
+}
+
+/// Guarantee N1
+#[test]
 fn a_heartbeat_moves_the_health_check_and_is_told() {
     in_world(Limits::default(), |world| async move {
         let (env, name) = (world.system.env().clone(), name("agents", "a"));
