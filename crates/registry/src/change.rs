@@ -1,13 +1,13 @@
 //! Changing: registering, updating, handing over, unregistering.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foundation_env::fault;
 use foundation_types::{Instant, Pid};
 
+use crate::batch::NewEntry;
 use crate::entry::Entry;
-use crate::error::{BatchError, RegisterError, UpdateError, WatchError};
+use crate::error::{RegisterError, UpdateError, WatchError};
 use crate::indexed::Indexed;
 use crate::label::{LabelKind, checked};
 use crate::metadata::{Metadata, MetadataError};
@@ -19,20 +19,6 @@ use crate::patience::Patience;
 use crate::registry::{Held, Registry};
 use crate::revision::Revision;
 use crate::watch::{Snapshot, Watch, Watched};
-
-/// Names that may be registered in one step.
-const BATCH_MAX: usize = 1_024;
-
-/// One registration of a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewEntry {
-    /// The process.
-    pub pid: Pid,
-    /// Its name.
-    pub name: Name,
-    /// What it can do.
-    pub metadata: Metadata,
-}
 
 impl Registry {
     /// Registers a process under a name, until it dies or is unregistered. Never overwrites.
@@ -55,7 +41,7 @@ impl Registry {
     }
 
     /// As [`Registry::register`], with what is left of a caller's patience.
-    fn register_within(
+    pub(crate) fn register_within(
         &self,
         patience: &mut Patience<'_>,
         new: NewEntry,
@@ -71,87 +57,6 @@ impl Registry {
             self.claim(&entry, namespace, slot)?;
         }
         Ok(revision)
-    }
-
-    /// Registers processes in one step: all of them or, if one is refused, none. All names are of one
-    /// namespace, and whoever sees one sees all.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError`]: what is wrong with the batch, or the first one that is refused, in its order: one that is
-    /// the first to find the namespace full, say, behind those for which there was room. All metadata is looked at
-    /// before any name. At most 1,024 names. `Busy` when the turn did not come in time ([`Registry::within`]).
-    pub fn register_all(&self, batch: Vec<NewEntry>) -> Result<Revision, BatchError> {
-        refuse_too_large(&batch)?;
-        let Some(first) = batch.first() else { return Err(BatchError::Empty) };
-        let label = first.name.namespace();
-        if let Some(index) = batch.iter().position(|new| new.name.namespace() != label) {
-            return Err(BatchError::OtherNamespace { index });
-        }
-        let refused = |index| move |source| BatchError::Refused { index, source };
-        let patience = &mut self.patience();
-        let namespace = self.namespace_of(&first.name, patience).map_err(|error| match error {
-            RegisterError::Busy { namespace, waited } => BatchError::Busy { namespace, waited },
-            error => refused(0)(error),
-        })?;
-        let now = self.now();
-        let entries = batch.into_iter().enumerate();
-        let entries = entries.map(|(index, new)| self.entry(new, now).map_err(refused(index)));
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let mut commit = namespace.begin_within(patience)?;
-        let slots: Vec<_> = commit.next_slots().take(entries.len()).collect();
-        let mut names = BTreeSet::new();
-        let mut bytes = 0;
-        for (index, (entry, slot)) in entries.iter().zip(&slots).enumerate() {
-            bytes += entry.bytes();
-            let may = if names.insert(&entry.name) {
-                // What is before it in the batch takes of the room too.
-                refuse_taken(&commit, namespace.key(&entry.name))
-                    .and_then(|()| self.refuse_full(&mut commit, namespace, index + 1, bytes))
-                    .and_then(|()| self.claim(entry, namespace, *slot))
-                    .map_err(refused(index))
-            } else {
-                Err(BatchError::Twice { index })
-            };
-            if let Err(error) = may {
-                if !fault::planted("registry_batch_half_applied") {
-                    for (entry, slot) in entries.iter().zip(&slots).take(index) {
-                        self.shared().release(entry.pid, namespace, *slot);
-                    }
-                }
-                return Err(error);
-            }
-        }
-        for entry in entries {
-            let hash = namespace.key(&entry.name).hash;
-            commit.insert(hash, entry);
-        }
-        Ok(self.shared().finish(commit.publish()))
-    }
-
-    /// Registers processes one by one and tells of each what became of it, in the order of the batch. Each is a
-    /// step of its own, so other writers are held up by none for longer than by one registration, and the names
-    /// may be of several namespaces.
-    ///
-    /// They wait for their turns together as long as one call may ([`Registry::within`]): when that is used up,
-    /// each that would have to wait is refused as `Busy`.
-    ///
-    /// # Errors
-    ///
-    /// `TooLarge` for more than 1,024; then none was registered.
-    pub fn register_each(
-        &self,
-        batch: Vec<NewEntry>,
-    ) -> Result<Vec<Result<Revision, RegisterError>>, BatchError> {
-        refuse_too_large(&batch)?;
-        let patience = &mut self.patience();
-        let one = |new| {
-            if fault::planted("registry_patience_renewed") {
-                return self.register_within(&mut self.patience(), new);
-            }
-            self.register_within(patience, new)
-        };
-        Ok(batch.into_iter().map(one).collect())
     }
 
     /// Registers a process under a name, whoever has it; returns what stood there. The name is never free in
@@ -267,9 +172,8 @@ impl Registry {
             }
             let refused =
                 |source| UpdateError::Refused { name: name.clone(), source: Box::new(source) };
-            let metadata = checked_at(name, metadata, now).map_err(refused)?;
+            let metadata = self.checked(name, metadata, now).map_err(refused)?;
             let entry = Entry { metadata, ..changed_at(found, now) };
-            self.refuse_too_long(&entry).map_err(refused)?;
             let more = entry.bytes().saturating_sub(found.entry.bytes());
             self.refuse_full(commit, namespace, 0, more).map_err(refused)?;
             commit.update(found, entry, Cause::Updated);
@@ -401,18 +305,27 @@ impl Registry {
 
     pub(crate) fn entry(&self, new: NewEntry, now: Instant) -> Result<Entry, RegisterError> {
         let NewEntry { pid, name, metadata } = new;
-        let metadata = checked_at(&name, metadata, now)?;
-        let entry = Entry { name, pid, metadata, registered_at: now, updated_at: now };
-        self.refuse_too_long(&entry)?;
-        Ok(entry)
+        let metadata = self.checked(&name, metadata, now)?;
+        Ok(Entry { name, pid, metadata, registered_at: now, updated_at: now })
     }
 
-    /// Refuses an entry that would cost the index too much.
-    fn refuse_too_long(&self, entry: &Entry) -> Result<(), RegisterError> {
-        let Some(path) = self.shared().indexed().too_long(entry) else { return Ok(()) };
+    /// Refuses metadata with instants that cannot be, or that would cost the index too much; sets those that were not
+    /// given.
+    pub(crate) fn checked(
+        &self,
+        name: &Name,
+        metadata: Metadata,
+        now: Instant,
+    ) -> Result<Metadata, RegisterError> {
+        let refused = |source| RegisterError::Metadata { name: name.clone(), source };
+        let metadata = if fault::planted("registry_metadata_unchecked") {
+            metadata
+        } else {
+            metadata.checked(now).map_err(refused)?
+        };
+        let Some(path) = self.shared().indexed().too_long(&metadata) else { return Ok(metadata) };
         let what = "values in a list that is indexed";
-        let source = MetadataError::too_many(path, what, Indexed::VALUES_MAX);
-        Err(RegisterError::Metadata { name: entry.name.clone(), source })
+        Err(refused(MetadataError::too_many(path, what, Indexed::VALUES_MAX)))
     }
 
     /// Enters a name that is to be free, in the writer's turn, and returns its slot.
@@ -433,7 +346,8 @@ impl Registry {
         Ok(commit.insert(hash, entry))
     }
 
-    fn refuse_full(
+    /// Refuses what would add more than there is room for.
+    pub(crate) fn refuse_full(
         &self,
         commit: &mut Commit<'_>,
         namespace: &Namespace,
@@ -442,7 +356,7 @@ impl Registry {
     ) -> Result<(), RegisterError> {
         let (writer, limits) = (commit.writer(), self.shared().limits());
         let limit = limits.entries_per_namespace_max;
-        if writer.entries() + entries > limit {
+        if entries > 0 && writer.entries() + entries > limit {
             let namespace = Arc::clone(&namespace.label);
             return Err(RegisterError::RegistryFull { namespace, limit });
         }
@@ -454,7 +368,7 @@ impl Registry {
         Ok(())
     }
 
-    fn claim(
+    pub(crate) fn claim(
         &self,
         entry: &Entry,
         namespace: &Arc<Namespace>,
@@ -465,7 +379,7 @@ impl Registry {
     }
 
     /// Enters a slot in the row of whom an entry gives it to; its owner keeps it until that is published.
-    fn claim_from(
+    pub(crate) fn claim_from(
         &self,
         namespace: &Arc<Namespace>,
         found: &Arc<Version>,
@@ -481,15 +395,8 @@ impl Registry {
     }
 }
 
-fn refuse_too_large(batch: &[NewEntry]) -> Result<(), BatchError> {
-    match batch.len() {
-        len if len > BATCH_MAX => Err(BatchError::TooLarge { len, len_max: BATCH_MAX }),
-        _ => Ok(()),
-    }
-}
-
 /// What puts an entry in the place of what stands: nobody is replaced by itself.
-fn cause_of(found: &Version, entry: &Entry) -> Cause {
+pub(crate) fn cause_of(found: &Version, entry: &Entry) -> Cause {
     if found.entry.pid == entry.pid && !fault::planted("registry_replaced_by_itself") {
         Cause::Updated
     } else {
@@ -497,7 +404,7 @@ fn cause_of(found: &Version, entry: &Entry) -> Cause {
     }
 }
 
-fn refuse_taken(commit: &Commit<'_>, key: Key<'_>) -> Result<(), RegisterError> {
+pub(crate) fn refuse_taken(commit: &Commit<'_>, key: Key<'_>) -> Result<(), RegisterError> {
     match commit.find(key) {
         Some(found) if !fault::planted("registry_overwrites") => {
             let (name, owner) = (key.name.clone(), found.entry.pid);
@@ -512,16 +419,8 @@ pub(crate) fn changed_at(found: &Version, now: Instant) -> Entry {
     Entry { updated_at: now.max(found.entry.updated_at), ..found.entry.clone() }
 }
 
-fn checked_at(name: &Name, metadata: Metadata, now: Instant) -> Result<Metadata, RegisterError> {
-    if fault::planted("registry_metadata_unchecked") {
-        return Ok(metadata);
-    }
-    let checked = metadata.checked(now);
-    checked.map_err(|source| RegisterError::Metadata { name: name.clone(), source })
-}
-
 /// Why `name` was not changed: nobody has it, or `owner` does.
-fn not_owned(name: &Name, owner: Option<Pid>) -> UpdateError {
+pub(crate) fn not_owned(name: &Name, owner: Option<Pid>) -> UpdateError {
     let name = name.clone();
     match owner {
         None => UpdateError::NotRegistered { name },

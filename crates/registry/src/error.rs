@@ -167,15 +167,15 @@ impl UpdateError {
     }
 }
 
-/// Why a batch was not registered. Nothing was changed.
+/// Why a batch was not applied. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchError {
     /// It has nothing in it.
     Empty,
-    /// It has too many names.
+    /// It has too many operations.
     TooLarge {
-        /// Names in the batch.
+        /// Operations of the batch.
         len: usize,
         /// The greatest number.
         len_max: usize,
@@ -190,12 +190,19 @@ pub enum BatchError {
         /// The place of the second one, from 0.
         index: usize,
     },
-    /// One registration was refused, and so none was made.
+    /// One registration was refused, or a name that was to be free is not, and so nothing was done.
     Refused {
         /// Its place in the batch, from 0.
         index: usize,
         /// Why.
         source: RegisterError,
+    },
+    /// One change of what is registered was refused, or that is not what was expected, and so nothing was done.
+    NotChanged {
+        /// Its place in the batch, from 0.
+        index: usize,
+        /// Why.
+        source: UpdateError,
     },
     /// Others had the turn to write in the namespace for as long as the caller would wait. Nothing was changed, nor
     /// will be; try again later, or wait longer ([`Registry::within`](crate::Registry::within)).
@@ -212,6 +219,7 @@ impl BatchError {
     pub fn code(&self) -> Code {
         match self {
             Self::Refused { source, .. } => source.code(),
+            Self::NotChanged { source, .. } => source.code(),
             Self::Busy { .. } => Code::ServiceUnavailable,
             Self::Empty
             | Self::TooLarge { .. }
@@ -467,7 +475,10 @@ caused_errors! {
     RegisterError { Self::Metadata { source, .. } => source }
     /// After `Conflict` it needs a look at what stands.
     UpdateError { Self::Refused { source, .. } => &**source }
-    BatchError { Self::Refused { source, .. } => source }
+    BatchError {
+        Self::Refused { source, .. } => source,
+        Self::NotChanged { source, .. } => source,
+    }
     WatchError { Self::Label(source) => source }
     IndexError { Self::Path(source) => source }
     AwaitError { Self::Watch(source) => source }

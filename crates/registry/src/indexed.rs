@@ -12,6 +12,7 @@ use foundation_env::fault;
 use crate::entry::Entry;
 use crate::error::IndexError;
 use crate::field::{Field, Fields};
+use crate::metadata::Metadata;
 use crate::path::Path;
 use crate::value::{Scalar, whole};
 
@@ -118,9 +119,9 @@ impl Indexed {
     }
 
     /// The path of a list with more values than may be indexed.
-    pub(crate) fn too_long(&self, entry: &Entry) -> Option<&Path> {
+    pub(crate) fn too_long(&self, metadata: &Metadata) -> Option<&Path> {
         let is_too_long = |path: &&Path| {
-            let values = entry.field(path).map(Field::scalars);
+            let values = metadata.field(path.as_str()).map(Field::scalars);
             values.is_some_and(|values| values.count() > Self::VALUES_MAX)
         };
         self.0.iter().find(is_too_long)

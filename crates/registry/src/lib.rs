@@ -67,6 +67,7 @@
 #![forbid(unsafe_code)]
 
 mod amend;
+mod batch;
 mod change;
 mod discovery;
 mod entry;
@@ -111,8 +112,8 @@ pub mod invariants;
 #[doc(hidden)]
 pub mod model;
 
+pub use batch::{NewEntry, Operation};
 pub use builder::RegistryBuilder;
-pub use change::NewEntry;
 pub use discovery::{
     Amounts, CapabilityCounts, HealthSummary, ResourceSummary, Usage, UsageRanges,
 };

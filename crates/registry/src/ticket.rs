@@ -12,7 +12,7 @@ use foundation_env::sync::Mutex;
 use foundation_env::{Env, Sleep, fault};
 use foundation_types::{Instant, Pid};
 
-use crate::change::NewEntry;
+use crate::batch::NewEntry;
 use crate::entry::Entry;
 use crate::error::RegisterError;
 use crate::metadata::Metadata;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails where its world is not as built")]
 
+mod batches;
 mod deaths;
 mod discovery;
 mod effects;

@@ -89,6 +89,7 @@ fn why_nothing_was_registered_has_one_advice_on_retry() {
         BatchError::Twice { index: 1 } => ConstraintViolation,
         BatchError::Refused { index: 0, source: taken() } => BusinessRuleViolation,
         BatchError::Refused { index: 0, source: wrong() } => ValidationFailed,
+        BatchError::NotChanged { index: 0, source: UpdateError::NotRegistered { name: name() } } => DataNotFound,
         BatchError::Busy { namespace: Arc::clone(&namespace), waited } => ServiceUnavailable,
         UpdateError::NotRegistered { name: name() } => DataNotFound,
         UpdateError::NotOwner { name: name(), owner: pid() } => BusinessRuleViolation,

@@ -88,7 +88,7 @@ impl fmt::Display for BatchError {
             Self::TooLarge { len, len_max } => {
                 write!(
                     f,
-                    "the batch has {len} names, at most {len_max} are registered in one step: split it"
+                    "the batch has {len} operations, at most {len_max} are done in one step: split it"
                 )
             }
             Self::OtherNamespace { index } => {
@@ -102,6 +102,9 @@ impl fmt::Display for BatchError {
             }
             Self::Refused { index, .. } => {
                 write!(f, "entry {index} of the batch was refused")
+            }
+            Self::NotChanged { index, .. } => {
+                write!(f, "entry {index} of the batch cannot be changed")
             }
             Self::Busy { namespace, waited } => {
                 write!(

@@ -9,8 +9,7 @@ use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::System;
 use foundation_registry::{
-    BatchError, Entry, Health, Lagged, Limits, NewEntry, RegisterError, WatchChange, WatchError,
-    invariants,
+    Entry, Health, Lagged, Limits, NewEntry, WatchChange, WatchError, invariants,
 };
 use foundation_types::ExitReason;
 
@@ -247,88 +246,6 @@ fn watches_are_bounded_and_leave_nothing_behind() {
         drop(watch);
         assert_eq!(world.registry.counts().watches, 0);
         assert!(world.registry.watch("agents", |_| true).is_ok());
-    });
-}
-
-#[test]
-fn a_batch_names_what_is_wrong_with_it() {
-    in_world(Limits::default(), |world| async move {
-        let pid = world.worker().pid();
-        let new = |namespace: &str, id: &str| NewEntry {
-            pid,
-            name: name(namespace, id),
-            metadata: can(&["x"]),
-        };
-        let all = |batch: Vec<NewEntry>| world.registry.register_all(batch).map(drop);
-        assert_eq!(all(vec![]), Err(BatchError::Empty));
-        let other = vec![new("agents", "a"), new("tools", "b")];
-        assert_eq!(all(other), Err(BatchError::OtherNamespace { index: 1 }));
-        let twice = vec![new("agents", "a"), new("agents", "b"), new("agents", "a")];
-        assert_eq!(all(twice), Err(BatchError::Twice { index: 2 }));
-        let long = (0..1_025).map(|at| new("agents", &format!("{at}"))).collect();
-        assert_eq!(all(long), Err(BatchError::TooLarge { len: 1_025, len_max: 1_024 }));
-        assert_eq!(world.registry.counts().entries, 0);
-        // More names than one process may have: the claim of the 65th fails, and none is left.
-        let many: Vec<_> = (0..65).map(|at| new("agents", &format!("{at}"))).collect();
-        let refused = all(many);
-        assert!(matches!(refused, Err(BatchError::Refused { index: 64, .. })), "{refused:?}");
-        assert_eq!((world.registry.counts().owners, world.system.counts().hooks), (0, 0));
-    });
-}
-
-#[test]
-fn each_of_a_batch_is_answered_for_itself_and_a_name_is_freed_once() {
-    in_world(Limits::default(), |world| async move {
-        let pid = world.worker().pid();
-        let other = world.worker().pid();
-        let registry = &world.registry;
-        registry.register(other, name("agents", "b"), can(&[])).expect("free");
-        let batch = ["a", "b", "c"].map(|id| NewEntry {
-            pid,
-            name: name("agents", id),
-            metadata: can(&["x"]),
-        });
-        let done = registry.register_each(batch.into()).expect("not too many");
-        let done: Vec<_> = done.iter().map(Result::is_ok).collect();
-        assert_eq!(done, [true, false, true]);
-        assert_eq!(registry.register_each(Vec::new()), Ok(Vec::new()));
-        let new = NewEntry { pid, name: name("agents", "a"), metadata: can(&[]) };
-        let refused = registry.register_each(vec![new; 1_025]);
-        assert_eq!(refused, Err(BatchError::TooLarge { len: 1_025, len_max: 1_024 }));
-        assert_eq!(registry.whereis(&name("agents", "b")), Some(other));
-        let free = |id: &str| registry.unregister_if_present(&name("agents", id), pid);
-        assert_eq!((free("a"), free("a"), free("none")), (Ok(true), Ok(false), Ok(false)));
-        assert!(free("b").is_err(), "another process has it");
-        assert_eq!(registry.names(pid), [name("agents", "c")]);
-    });
-}
-
-/// A batch that did not fit in whole once blamed its first entry, whatever stood behind it; a name that was taken
-/// went unmentioned.
-#[test]
-fn a_batch_names_the_first_entry_that_is_refused() {
-    let mut limits = Limits::default();
-    limits.entries_per_namespace_max = 4;
-    in_world(limits, |world| async move {
-        let (pid, other) = (world.worker().pid(), world.worker().pid());
-        for id in ["x", "y"] {
-            world.registry.register(other, name("agents", id), can(&[])).expect("free");
-        }
-        let new = |id: &str| NewEntry { pid, name: name("agents", id), metadata: can(&["z"]) };
-        let all = |ids: &[&str]| {
-            world.registry.register_all(ids.iter().map(|id| new(id)).collect()).map(drop)
-        };
-        let refused = |index, source| Err(BatchError::Refused { index, source });
-        let full = || RegisterError::RegistryFull { namespace: "agents".into(), limit: 4 };
-        let taken = || RegisterError::AlreadyRegistered { name: name("agents", "x"), owner: other };
-        assert_eq!(all(&["a", "b", "c", "d", "e"]), refused(2, full()));
-        assert_eq!(all(&["x", "b", "c", "d", "e"]), refused(0, taken()));
-        assert_eq!(all(&["a", "b", "x", "d"]), refused(2, taken()));
-        assert_eq!(all(&["a", "b", "a", "d"]), Err(BatchError::Twice { index: 2 }));
-        assert_eq!((world.registry.counts().owners, world.registry.names(pid).len()), (1, 0));
-        assert_eq!(all(&["a", "b"]), Ok(()));
-        assert_eq!(all(&["c", "d"]), refused(0, full()));
-        assert_eq!(invariants::check(&world.registry), []);
     });
 }
 
