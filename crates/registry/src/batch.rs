@@ -160,7 +160,7 @@ impl Registry {
         })?;
         let now = self.now();
         let checked = operations.into_iter().enumerate().map(|(index, mut operation)| {
-            let refused = |source| BatchError::Refused { index, source };
+            let refused = |refusal: Refusal| refusal.at(index);
             self.check(&mut operation, now).map(|()| operation).map_err(refused)
         });
         let operations = checked.collect::<Result<Vec<_>, _>>()?;
@@ -234,13 +234,18 @@ impl Registry {
     }
 
     /// Checks the metadata of an operation, for which nothing has to be locked.
-    fn check(&self, operation: &mut Operation, now: Instant) -> Result<(), RegisterError> {
-        let (Operation::Register(NewEntry { name, metadata, .. })
-        | Operation::Update { name, metadata, .. }) = operation
-        else {
-            return Ok(());
-        };
-        *metadata = self.checked(name, std::mem::take(metadata), now)?;
+    fn check(&self, operation: &mut Operation, now: Instant) -> Result<(), Refusal> {
+        match operation {
+            Operation::Register(NewEntry { name, metadata, .. }) => {
+                let checked = self.checked(name, std::mem::take(metadata), now);
+                *metadata = checked.map_err(Refusal::Register)?;
+            }
+            Operation::Update { name, metadata, .. } => {
+                let checked = self.checked(name, std::mem::take(metadata), now);
+                *metadata = checked.map_err(|source| Refusal::because(name.clone(), source))?;
+            }
+            _ => {}
+        }
         Ok(())
     }
 

@@ -121,3 +121,23 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
         _ => a == b,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn labels_are_the_same_if_all_their_bytes_are() {
+        let text = b"abcdefghijk";
+        for len in 0..=text.len() {
+            let label = &text[..len];
+            assert!(is_same(label, label));
+            assert!(len == 0 || !is_same(label, &label[1..]));
+            for at in 0..len {
+                let mut other = label.to_vec();
+                other[at] = b'-';
+                assert!(!is_same(label, &other), "{len} bytes, the one at {at} differs");
+            }
+        }
+    }
+}

@@ -57,8 +57,8 @@ struct State {
     bytes: usize,
     /// The number of the oldest change in the ring.
     first: u64,
-    /// With how many changes the writer looks for some that all have read.
-    trims_at: usize,
+    /// With which number of the next change the writer looks for some that all have read.
+    trims_at: u64,
     /// With which number of the next change somebody is to be woken, at the latest.
     wakes_at: Option<u64>,
     /// By number.
@@ -115,7 +115,7 @@ pub(crate) enum Found {
 const COPIED_MAX: usize = 64;
 /// Changes for which a watcher that rests is woken, if the ring has room for some times as many.
 const BATCH: usize = 128;
-/// Changes past which the writer looks for some that all have read.
+/// Changes between two looks of the writer for some that all have read.
 const TRIMMED_MIN: usize = 64;
 
 impl Ring {
@@ -186,36 +186,33 @@ impl Ring {
             }
             state.changes.push_back(change);
         }
-        if state.changes.len() >= state.trims_at && !fault::planted("registry_read_changes_kept") {
+        if state.next() >= state.trims_at && !fault::planted("registry_read_changes_kept") {
             state.trim(&mut dropped);
         }
-        let is_heard = self.is_due(&state, state.wakes_at);
+        let is_heard = state.wakes_at.is_some_and(self.is_due(&state));
         drop(state);
         drop(dropped);
         is_heard
     }
 
     /// Whether who wakes at a number is to be woken: so many changes have come, or what stood before them is heavy.
-    fn is_due(&self, state: &State, wakes_at: Option<u64>) -> bool {
+    fn is_due(&self, state: &State) -> impl Fn(u64) -> bool + use<> {
         let is_heavy = state.bytes > self.bounds.change_bytes_max / 2
             && !fault::planted("registry_rest_ignores_weight");
-        wakes_at.is_some_and(|wakes_at| wakes_at <= state.next() || is_heavy)
+        let next = state.next();
+        move |wakes_at| is_heavy || wakes_at <= next
     }
 
     /// Takes out whom to wake.
     pub(crate) fn sleepers(&self) -> Vec<Waker> {
-        let state = &mut *self.state.lock();
-        let mut watchers = std::mem::take(&mut state.watchers);
-        let sleepers = watchers.values_mut().filter_map(|watcher| {
-            let wakes_at = watcher.sleeper.as_ref().map(|sleeper| sleeper.wakes_at);
-            let is_due = self.is_due(state, wakes_at);
-            watcher.sleeper.take_if(|_| is_due).map(|sleeper| sleeper.waker)
-        });
-        let sleepers = sleepers.collect();
-        let left = watchers.values().filter_map(|watcher| watcher.sleeper.as_ref());
+        let mut state = self.state.lock();
+        let is_due = self.is_due(&state);
+        let sleeping = state.watchers.values_mut().map(|watcher| &mut watcher.sleeper);
+        let due = sleeping.filter_map(|place| place.take_if(|sleeper| is_due(sleeper.wakes_at)));
+        let wakers = due.map(|sleeper| sleeper.waker).collect();
+        let left = state.watchers.values().filter_map(|watcher| watcher.sleeper.as_ref());
         state.wakes_at = left.map(|sleeper| sleeper.wakes_at).min();
-        state.watchers = watchers;
-        sleepers
+        wakers
     }
 
     /// Loses all changes and one more, so that whoever watches is told that some are missing.
@@ -301,7 +298,7 @@ impl State {
             dropped.extend([change]);
         }
         // So that the look, which costs as much as there are watchers, is paid by as many changes.
-        self.trims_at = (2 * self.changes.len()).max(self.watchers.len()).max(TRIMMED_MIN);
+        self.trims_at = self.next() + self.watchers.len().max(TRIMMED_MIN) as u64;
     }
 
     fn drop_oldest(&mut self) -> Option<Change> {

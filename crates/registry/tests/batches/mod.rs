@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use foundation_env::Env;
-use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::Address;
 use foundation_registry::{
@@ -14,17 +14,7 @@ use foundation_registry::{
 use foundation_testkit::{Swarm, sim_seeds};
 use foundation_types::Pid;
 
-use crate::world::{Task, World, can, name};
-
-fn in_world<F: Future<Output = ()> + Send + 'static>(
-    limits: Limits,
-    test: impl FnOnce(World) -> F,
-) {
-    let mut simulation = Simulation::new(1, SimOptions::default());
-    let mut world = World::new(simulation.env());
-    world.limit(limits);
-    simulation.block_on(test(world));
-}
+use crate::world::{Task, World, can, in_world, name};
 
 fn agent(id: &str) -> Name {
     name("agents", id)
@@ -144,6 +134,14 @@ fn a_refused_transaction_names_the_place_and_the_reason() {
         let conflict = UpdateError::Conflict { name: a(), expected: later, stands };
         assert_eq!(refused(expect("a", Some(later))), conflict);
         assert_eq!(refused(update(one, "a", Some(later), can(&[]))), conflict);
+        let later = world.system.env().now().saturating_add(Duration::from_secs(1));
+        let ahead = Metadata::builder().last_health_check(later).build().expect("who knows");
+        let invalid = refused(update(one, "a", None, ahead));
+        assert!(
+            matches!(&invalid, UpdateError::Refused { name, source }
+                if *name == a() && matches!(**source, RegisterError::Metadata { .. })),
+            "{invalid:?}"
+        );
         assert_eq!(registry.counts(), before);
         assert_eq!(world.system.counts().hooks, 2);
         assert_eq!(invariants::check(registry), []);

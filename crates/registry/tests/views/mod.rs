@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_registry::{
     AwaitError, Health, Limits, Name, Query, ReadError, Registration, Registry, Revision, Strategy,
@@ -13,14 +12,7 @@ use foundation_registry::{
 use foundation_testkit::{Swarm, sim_seeds};
 use foundation_types::Pid;
 
-use crate::world::{World, can, name};
-
-fn in_world<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(World) -> F) {
-    let mut simulation = Simulation::new(3, SimOptions::default());
-    let mut world = World::new(simulation.env());
-    world.limit(limits);
-    simulation.block_on(test(world));
-}
+use crate::world::{World, can, in_world, name};
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 const HEALTHS: [Health; 3] = [Health::Healthy, Health::Degraded, Health::Unhealthy];

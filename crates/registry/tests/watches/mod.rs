@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use foundation_env::sim::{SimOptions, Simulation};
 use foundation_env::sync::thread;
 use foundation_process::System;
 use foundation_registry::{
@@ -13,17 +12,7 @@ use foundation_registry::{
 };
 use foundation_types::ExitReason;
 
-use crate::world::{World, can, name};
-
-fn in_world<F: Future<Output = ()> + Send + 'static>(
-    limits: Limits,
-    test: impl FnOnce(World) -> F,
-) {
-    let mut simulation = Simulation::new(1, SimOptions::default());
-    let mut world = World::new(simulation.env());
-    world.limit(limits);
-    simulation.block_on(test(world));
-}
+use crate::world::{World, can, in_world, name};
 
 /// Guarantee N1
 #[test]

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use foundation_env::Env;
+use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::{Address, Context, Outcome, Process, Reply, System};
 use foundation_registry::{Health, Limits, Metadata, Name, Registry};
 use foundation_types::{Code, Error, ExitReason, Pid};
@@ -122,6 +123,14 @@ impl World {
         let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     }
+}
+
+/// Runs a test in a simulated world, with one seed and with limits of its own.
+pub(crate) fn in_world<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(World) -> F) {
+    let mut simulation = Simulation::new(1, SimOptions::default());
+    let mut world = World::new(simulation.env());
+    world.limit(limits);
+    simulation.block_on(test(world));
 }
 
 pub(crate) fn name(namespace: &str, id: &str) -> Name {

@@ -65,6 +65,24 @@ fn what_all_have_read_is_dropped_and_nothing_else() {
     assert_eq!(state.bytes, state.changes.len());
 }
 
+/// What all had read once stayed for good after one watcher had been so slow that the ring was more than half full.
+///
+/// Guarantee N1
+#[test]
+fn a_slow_watcher_leaves_nothing_behind_when_it_has_caught_up() {
+    let ring = Ring::new(Bounds { changes_max: 512, ..BOUNDS });
+    let (watcher, _) = ring.enter(Purpose::Watch, 1).unwrap();
+    (1..=2_000).for_each(|revision| push(&ring, revision));
+    assert_eq!(ring.state.lock().changes.len(), 512);
+    let mut next = ring.next();
+    for revision in 2_001..=2_200 {
+        push(&ring, revision);
+        next = read_all(&ring, watcher, next);
+    }
+    let kept = ring.state.lock().changes.len();
+    assert!(kept <= 2 * TRIMMED_MIN, "{kept} are kept");
+}
+
 /// Guarantee N1
 #[test]
 fn who_rests_is_woken_for_a_batch_and_who_sleeps_for_one_change() {
