@@ -92,12 +92,12 @@ pub(crate) fn plan<'a>(reading: &Reading<'_>, filter: &'a Filter) -> Planned<'a>
             asked.push(part);
         }
         if let Some(Answer { said, set, members, .. }) = answer {
-            sets.push(set);
+            sets.push((set, members));
             indexed.push(said);
             candidates_max = Some(candidates_max.map_or(members, |most| most.min(members)));
         }
     }
-    let candidates = if sets.is_empty() { Candidates::All } else { Candidates::And(sets) };
+    let candidates = if sets.is_empty() { Candidates::All } else { intersection(sets) };
     let candidates_max = candidates_max.unwrap_or_else(|| reading.entries());
     Planned { indexed, asked, candidates, candidates_max }
 }
@@ -146,10 +146,20 @@ fn all<'a>(filter: &'a Filter, parts: usize, answers: Vec<Answer<'a>>) -> Option
     let (mut said, mut sets) = (Vec::new(), Vec::new());
     for answer in answers {
         said.extend((!is_exact).then(|| answer.said.into_owned()));
-        sets.push(answer.set);
+        sets.push((answer.set, answer.members));
     }
     let said = if is_exact { Cow::Borrowed(filter) } else { Cow::Owned(Filter::and(said)) };
-    Some(Answer { said, is_exact, set: Candidates::And(sets), members })
+    Some(Answer { said, is_exact, set: intersection(sets), members })
+}
+
+/// What is in all of the sets. The rarest is read first, and of the others only what that leaves.
+fn intersection(mut answers: Vec<(Candidates, usize)>) -> Candidates {
+    answers.sort_by_key(|(_, members)| *members);
+    let mut sets: Vec<_> = answers.into_iter().map(|(set, _)| set).collect();
+    match sets.pop() {
+        Some(only) if sets.is_empty() => only,
+        last => Candidates::And(sets.into_iter().chain(last).collect()),
+    }
 }
 
 fn union(answers: Vec<(Candidates, usize)>) -> (Candidates, usize) {

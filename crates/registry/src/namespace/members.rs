@@ -3,6 +3,8 @@
 //! Two members stand in the set itself. More of them stand in blocks of 4,096 slots, and in a block as a
 //! short list or, when that is full, as bits. So a value that one entry has costs a few bytes, and one
 //! that all have costs an eighth of a byte each. A set never goes back to a smaller form while it is used.
+//! Bits have a summary, one bit for each word that has any, so that who intersects sets reads of each only the
+//! words in which all have members.
 //!
 //! # What a reader sees
 //!
@@ -14,6 +16,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use foundation_env::fault;
 use foundation_env::sync::AtomicArc;
 use foundation_env::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use smallvec::SmallVec;
@@ -31,6 +34,9 @@ const LISTED: usize = if cfg!(any(foundation_loom, foundation_shuttle)) { 12 } e
 
 /// The slots of one block, a bit each.
 pub(crate) type Words = [u64; WORDS];
+
+/// The summary of a block of which every word may have members.
+pub(crate) const ALL_WORDS: u64 = u64::MAX >> (64 - WORDS);
 
 /// Numbers of blocks; eight hold 32,768 slots.
 pub(crate) type Numbers = SmallVec<[u32; 8]>;
@@ -51,7 +57,15 @@ struct Block {
     number: u32,
     /// One above each slot's place in the block; 0 for none. Of no meaning once there are bits.
     listed: [AtomicU16; LISTED],
-    bits: OnceLock<Box<[AtomicU64; WORDS]>>,
+    bits: OnceLock<Box<Bits>>,
+}
+
+/// A summary and its words. What readers may count on of a member's bit (see the module text) they may of that of its
+/// word: it is entered in the same call, and goes when the last member of the word has.
+struct Bits {
+    /// A bit for each word that is not zero.
+    filled: AtomicU64,
+    words: [AtomicU64; WORDS],
 }
 
 /// The writer's own hold on the blocks of a set.
@@ -134,7 +148,7 @@ impl Members {
         let mut all = BTreeSet::new();
         for number in view.blocks() {
             let mut words = [0; WORDS];
-            view.read(number, &mut words);
+            view.read(number, ALL_WORDS, &mut words);
             all.extend(ones(&words).map(|at| number * BLOCK + at));
         }
         all
@@ -147,7 +161,18 @@ impl Members {
 }
 
 fn block_of(list: &Blocks, slot: u32) -> Option<&Block> {
-    let at = list.binary_search_by_key(&(slot / BLOCK), |block| block.number).ok()?;
+    numbered(list, slot / BLOCK)
+}
+
+/// The block with a number.
+#[inline]
+fn numbered(list: &Blocks, number: u32) -> Option<&Block> {
+    // Where it stands if none before it is missing, as in a set that is large enough for its search to matter.
+    let dense = list.get(number as usize).filter(|block| block.number == number);
+    if let Some(block) = dense {
+        return Some(block);
+    }
+    let at = list.binary_search_by_key(&number, |block| block.number).ok()?;
     list.get(at).map(|block| &**block)
 }
 
@@ -175,7 +200,7 @@ impl Block {
     fn insert(&self, slot: u32) -> bool {
         let mark = mark(slot);
         if let Some(bits) = self.bits.get() {
-            return set(bits, mark - 1, true);
+            return bits.set(mark - 1, true);
         }
         let mut free = None;
         for place in &self.listed {
@@ -189,11 +214,11 @@ impl Block {
             place.store(mark, Ordering::Release);
             return true;
         }
-        let bits: Box<[AtomicU64; WORDS]> = Box::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        let bits = Box::new(Bits::new());
         for listed in &self.listed {
-            set(&bits, listed.load(Ordering::Relaxed) - 1, true);
+            bits.set(listed.load(Ordering::Relaxed) - 1, true);
         }
-        set(&bits, mark - 1, true);
+        bits.set(mark - 1, true);
         self.bits.get_or_init(|| bits);
         true
     }
@@ -202,7 +227,7 @@ impl Block {
     fn remove(&self, slot: u32) -> bool {
         let mark = mark(slot);
         if let Some(bits) = self.bits.get() {
-            return set(bits, mark - 1, false);
+            return bits.set(mark - 1, false);
         }
         let mut places = self.listed.iter();
         let place = places.find(|place| place.load(Ordering::Relaxed) == mark);
@@ -214,27 +239,62 @@ impl Block {
         match self.bits.get() {
             Some(bits) => {
                 let (word, bit) = word_of(mark - 1);
-                bits.get(word).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
+                bits.words.get(word).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
             }
             None => self.listed.iter().any(|place| place.load(Ordering::Acquire) == mark),
         }
     }
 
-    fn read(&self, words: &mut Words) {
+    /// The words that may have members. A list is read faster than summed up.
+    fn filled(&self) -> u64 {
+        self.bits.get().map_or(ALL_WORDS, |bits| bits.filled.load(Ordering::Acquire))
+    }
+
+    /// As [`View::read`].
+    fn read(&self, wanted: u64, words: &mut Words) {
         match self.bits.get() {
-            Some(bits) => {
-                for (word, bits) in words.iter_mut().zip(&**bits) {
+            // As fast as the machine loads; finding the next word each time is not.
+            Some(bits) if wanted == ALL_WORDS => {
+                for (word, bits) in words.iter_mut().zip(&bits.words) {
                     *word |= bits.load(Ordering::Acquire);
                 }
             }
-            None => {
-                for listed in &self.listed {
-                    if let Some(at) = listed.load(Ordering::Acquire).checked_sub(1) {
-                        add(words, at);
-                    }
+            Some(bits) => each_word(wanted, |at| {
+                if let (Some(word), Some(bits)) = (words.get_mut(at), bits.words.get(at)) {
+                    *word |= bits.load(Ordering::Acquire);
                 }
-            }
+            }),
+            None => self.listed().for_each(|at| add(words, at)),
         }
+    }
+
+    /// The places in the block that are listed.
+    fn listed(&self) -> impl Iterator<Item = u16> {
+        self.listed.iter().filter_map(|place| place.load(Ordering::Acquire).checked_sub(1))
+    }
+}
+
+impl Bits {
+    fn new() -> Self {
+        let words = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { filled: AtomicU64::new(0), words }
+    }
+
+    /// Returns whether it changed anything. Only the writer changes bits, so loads and stores will do.
+    fn set(&self, at: u16, value: bool) -> bool {
+        let (place, bit) = word_of(at);
+        let Some(word) = self.words.get(place) else { return false };
+        let before = word.load(Ordering::Relaxed);
+        let after = if value { before | bit } else { before & !bit };
+        word.store(after, Ordering::Release);
+        let filled = self.filled.load(Ordering::Relaxed);
+        let is_forgotten = filled != 0 && fault::planted("registry_word_left_out");
+        if (before == 0) != (after == 0) && !is_forgotten {
+            let bit = 1 << place;
+            let filled = if value { filled | bit } else { filled & !bit };
+            self.filled.store(filled, Ordering::Release);
+        }
+        before != after
     }
 }
 
@@ -254,14 +314,12 @@ fn add(words: &mut Words, at: u16) {
     }
 }
 
-/// Returns whether it changed anything. Only the writer changes bits, so a load and a store will do.
-fn set(bits: &[AtomicU64; WORDS], at: u16, value: bool) -> bool {
-    let (word, bit) = word_of(at);
-    let Some(word) = bits.get(word) else { return false };
-    let before = word.load(Ordering::Relaxed);
-    let after = if value { before | bit } else { before & !bit };
-    word.store(after, Ordering::Release);
-    before != after
+/// Calls `f` with the number of each word of a summary, in order.
+pub(crate) fn each_word(mut filled: u64, mut f: impl FnMut(usize)) {
+    while filled != 0 {
+        f(filled.trailing_zeros() as usize);
+        filled &= filled - 1;
+    }
 }
 
 /// The places of the bits that are set, in order.
@@ -311,24 +369,30 @@ impl View {
         numbers
     }
 
-    /// Adds the members in a block to `words`.
-    pub(crate) fn read(&self, number: u32, words: &mut Words) {
+    /// The words of a block that may have members, a bit each.
+    pub(crate) fn filled(&self, number: u32) -> u64 {
+        match &self.blocks {
+            Some(list) => numbered(list, number).map_or(0, Block::filled),
+            None => self.few_in(number).fold(0, |filled, at| filled | 1 << (at / 64)),
+        }
+    }
+
+    /// Adds the members in some words of a block to `words`, and perhaps some in others.
+    pub(crate) fn read(&self, number: u32, wanted: u64, words: &mut Words) {
         match &self.blocks {
             Some(list) => {
-                if let Ok(at) = list.binary_search_by_key(&number, |block| block.number)
-                    && let Some(block) = list.get(at)
-                {
-                    block.read(words);
+                if let Some(block) = numbered(list, number) {
+                    block.read(wanted, words);
                 }
             }
-            None => {
-                for member in self.few.iter().filter_map(|member| member.checked_sub(1)) {
-                    if member / BLOCK == number {
-                        add(words, mark(member) - 1);
-                    }
-                }
-            }
+            None => self.few_in(number).for_each(|at| add(words, at)),
         }
+    }
+
+    /// The places in a block of the first members.
+    fn few_in(&self, number: u32) -> impl Iterator<Item = u16> {
+        let members = self.few.iter().filter_map(|member| member.checked_sub(1));
+        members.filter(move |member| member / BLOCK == number).map(|member| mark(member) - 1)
     }
 }
 

@@ -6,7 +6,7 @@ use foundation_env::fault;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
-use super::members::{BLOCK, Numbers, View, WORDS, Words, ones};
+use super::members::{ALL_WORDS, BLOCK, Numbers, View, WORDS, Words, each_word, ones};
 use super::pins::{Pin, READERS_MAX};
 use super::term::Term;
 use super::version::{self, Version};
@@ -152,8 +152,7 @@ impl Reading<'_> {
         let blocks = candidates.blocks(self.namespace).into_iter();
         let blocks = blocks.skip_while(move |number| *number < first / BLOCK);
         blocks.flat_map(move |number| {
-            let mut words = [0; WORDS];
-            candidates.read(self.namespace, number, &mut words);
+            let mut words = candidates.read(self.namespace, number);
             if number == first / BLOCK {
                 let place = usize::try_from(first % BLOCK).unwrap_or(0);
                 let (before, rest) = words.split_at_mut(place / 64);
@@ -175,8 +174,7 @@ impl Reading<'_> {
     /// How many candidates there are in each block, by its number.
     pub(crate) fn spread(&self, candidates: &Candidates) -> SmallVec<[(u32, u64); 8]> {
         let len_of = |number| {
-            let mut words = [0; WORDS];
-            candidates.read(self.namespace, number, &mut words);
+            let words = candidates.read(self.namespace, number);
             (number, words.iter().map(|word| u64::from(word.count_ones())).sum())
         };
         candidates.blocks(self.namespace).into_iter().map(len_of).collect()
@@ -189,8 +187,7 @@ impl Reading<'_> {
         number: u32,
         nth: u64,
     ) -> Option<Arc<Version>> {
-        let mut words = [0; WORDS];
-        candidates.read(self.namespace, number, &mut words);
+        let words = candidates.read(self.namespace, number);
         let at = ones(&words).nth(usize::try_from(nth).ok()?)?;
         version::at(self.namespace.slots.get(number * BLOCK + at)?, self.revision)
     }
@@ -205,8 +202,7 @@ impl Reading<'_> {
     ) -> usize {
         let mut count = 0;
         for number in candidates.blocks(self.namespace) {
-            let mut words = [0; WORDS];
-            candidates.read(self.namespace, number, &mut words);
+            let words = candidates.read(self.namespace, number);
             let mut doubtful = words;
             if is_exact && let Some(block) = self.namespace.blocks.get(number) {
                 // Read after the sets, as above.
@@ -267,32 +263,65 @@ impl Candidates {
         }
     }
 
-    /// Adds the candidates in a block to `words`.
-    fn read(&self, namespace: &Namespace, number: u32, words: &mut Words) {
+    /// The candidates in a block.
+    fn read(&self, namespace: &Namespace, number: u32) -> Words {
+        let mut words = [0; WORDS];
+        self.add(namespace, number, self.filled(number), &mut words);
+        words
+    }
+
+    /// The words of a block that may have candidates, a bit each.
+    fn filled(&self, number: u32) -> u64 {
+        match self {
+            Self::All => ALL_WORDS,
+            Self::Term(view) => view.filled(number),
+            Self::And(all) => all.iter().fold(ALL_WORDS, |both, part| both & part.filled(number)),
+            Self::Or(any) => any.iter().fold(0, |some, part| some | part.filled(number)),
+        }
+    }
+
+    /// Adds the candidates in some words of a block to `words`, and perhaps some in others.
+    fn add(&self, namespace: &Namespace, number: u32, mut wanted: u64, words: &mut Words) {
         match self {
             Self::All => {
-                let taken = namespace.blocks.get(number).into_iter().flat_map(|block| &block.taken);
-                words
-                    .iter_mut()
-                    .zip(taken)
-                    .for_each(|(word, taken)| *word |= taken.load(Ordering::Acquire));
+                if let Some(block) = namespace.blocks.get(number) {
+                    let taken = words.iter_mut().zip(&block.taken);
+                    taken.for_each(|(word, taken)| *word |= taken.load(Ordering::Acquire));
+                }
             }
-            Self::Term(view) => view.read(number, words),
+            Self::Term(view) => view.read(number, wanted, words),
             Self::And(all) => {
                 let mut both = [u64::MAX; WORDS];
                 for part in all {
                     let mut some = [0; WORDS];
-                    part.read(namespace, number, &mut some);
-                    both.iter_mut().zip(some).for_each(|(both, some)| *both &= some);
-                    if both.iter().all(|word| *word == 0) {
+                    part.add(namespace, number, wanted, &mut some);
+                    // Of the next set only what can still be in all of them is read.
+                    wanted = intersect(&mut both, &some, wanted);
+                    if wanted == 0 {
                         return;
                     }
                 }
-                words.iter_mut().zip(both).for_each(|(word, both)| *word |= both);
+                each_word(wanted, |at| {
+                    if let (Some(word), Some(both)) = (words.get_mut(at), both.get(at)) {
+                        *word |= both;
+                    }
+                });
             }
-            Self::Or(any) => any.iter().for_each(|part| part.read(namespace, number, words)),
+            Self::Or(any) => any.iter().for_each(|part| part.add(namespace, number, wanted, words)),
         }
     }
+}
+
+/// Leaves in `both` what is also in `some`, in the words that are wanted, and returns which of them have any.
+fn intersect(both: &mut Words, some: &Words, wanted: u64) -> u64 {
+    let mut left = 0;
+    each_word(wanted, |at| {
+        if let (Some(both), Some(some)) = (both.get_mut(at), some.get(at)) {
+            *both &= some;
+            left |= u64::from(*both != 0) << at;
+        }
+    });
+    left
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use proptest::prelude::*;
+
+use super::super::members::{BLOCK, Held, Members, ones};
 use super::super::reclaim::tests::{change, is_whole, with_one_entry};
 use super::{ATTEMPTS, Hold, Reading};
 use crate::indexed::Attribute;
@@ -43,6 +47,50 @@ fn a_question_without_a_place_is_answered_in_the_writers_turn() {
     assert_eq!(namespace.answer(answer), (true, (1, 1)));
     drop(readers);
     assert_eq!(namespace.answer(answer), (false, (1, 1)));
+}
+
+type Numbers = BTreeSet<u32>;
+
+/// Slots of two blocks: none, some of which lists are made, and some of which words and bits are.
+fn slots() -> impl Strategy<Value = Numbers> {
+    let len = prop_oneof![Just(0_usize), 1..4_usize, 26..30_usize, 60..80_usize, 600..700_usize];
+    let slot = prop_oneof![0..BLOCK + 300, 0..200_u32];
+    len.prop_flat_map(move |len| prop::collection::btree_set(slot.clone(), 0..=len))
+}
+
+/// A set that had some members more.
+fn set_of(slots: &Numbers, gone: &Numbers) -> Candidates {
+    let (members, mut held) = (Members::default(), Held::default());
+    slots.iter().chain(gone).for_each(|slot| members.insert(&mut held, *slot));
+    gone.difference(slots).for_each(|slot| members.remove(&held, *slot));
+    Candidates::Term(members.view())
+}
+
+proptest! {
+    /// Guarantee I2
+    #[test]
+    fn what_is_in_all_sets_is_found_and_nothing_else(
+        all in prop::collection::vec((slots(), slots()), 4),
+    ) {
+        let namespace = with_one_entry(0);
+        let sets: Vec<_> = all.iter().map(|(slots, gone)| set_of(slots, gone)).collect();
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at| (sets[at].clone(), &all[at].0));
+        let either = Candidates::Or(vec![c.0.clone(), Candidates::And(vec![a.0.clone(), d.0])]);
+        let among: Numbers = c.1.union(&(a.1 & d.1)).copied().collect();
+        for (set, wanted) in [
+            (Candidates::And(vec![a.0.clone()]), a.1.clone()),
+            (Candidates::And(vec![a.0.clone(), b.0.clone()]), a.1 & b.1),
+            (Candidates::And(vec![b.0.clone(), a.0.clone(), c.0]), &(a.1 & b.1) & c.1),
+            (Candidates::And(vec![b.0, either.clone()]), b.1 & &among),
+            (either, among),
+        ] {
+            let found = set.blocks(&namespace).into_iter().flat_map(|number| {
+                let words = set.read(&namespace, number);
+                ones(&words).map(|at| number * BLOCK + at).collect::<Vec<_>>()
+            });
+            prop_assert_eq!(found.collect::<Numbers>(), wanted);
+        }
+    }
 }
 
 /// Looks while the turn is held; more than anybody needs, on however busy a machine.
