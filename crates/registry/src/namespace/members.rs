@@ -62,7 +62,7 @@ struct Block {
 
 /// A summary and its words. What readers may count on of a member's bit (see the module text) they may of that of its
 /// word: it is entered in the same call, and goes when the last member of the word has.
-struct Bits {
+pub(crate) struct Bits {
     /// A bit for each word that is not zero.
     filled: AtomicU64,
     words: [AtomicU64; WORDS],
@@ -280,6 +280,11 @@ impl Bits {
         Self { filled: AtomicU64::new(0), words }
     }
 
+    #[inline]
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        self.words.get(at).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
     /// Returns whether it changed anything. Only the writer changes bits, so loads and stores will do.
     fn set(&self, at: u16, value: bool) -> bool {
         let (place, bit) = word_of(at);
@@ -375,6 +380,11 @@ impl View {
             Some(list) => numbered(list, number).map_or(0, Block::filled),
             None => self.few_in(number).fold(0, |filled, at| filled | 1 << (at / 64)),
         }
+    }
+
+    /// The bits of a block, if it has some.
+    pub(crate) fn bits(&self, number: u32) -> Option<&Bits> {
+        numbered(self.blocks.as_ref()?, number)?.bits.get().map(|bits| &**bits)
     }
 
     /// Adds the members in some words of a block to `words`, and perhaps some in others.

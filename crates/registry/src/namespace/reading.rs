@@ -151,8 +151,8 @@ impl Reading<'_> {
     ) -> impl Iterator<Item = Arc<Version>> {
         let blocks = candidates.blocks(self.namespace).into_iter();
         let blocks = blocks.skip_while(move |number| *number < first / BLOCK);
-        blocks.flat_map(move |number| {
-            let mut words = candidates.read(self.namespace, number);
+        let found = blocks.filter_map(move |number| {
+            let mut words = candidates.read(self.namespace, number)?;
             if number == first / BLOCK {
                 let place = usize::try_from(first % BLOCK).unwrap_or(0);
                 let (before, rest) = words.split_at_mut(place / 64);
@@ -160,24 +160,25 @@ impl Reading<'_> {
                 rest.iter_mut().take(1).for_each(|word| *word &= u64::MAX << (place % 64));
             }
             let block = self.namespace.blocks.get(number).filter(|_| is_exact);
-            ones(&words).filter_map(move |at| {
+            Some(ones(&words).filter_map(move |at| {
                 let found =
                     version::at(self.namespace.slots.get(number * BLOCK + at)?, self.revision)?;
                 // Read after the sets: nothing settles under a pin, so what is not dirty now was not dirty when they
                 // were read.
                 let is_certain = block.is_some_and(|block| !holds(&block.dirty, at));
                 (is_certain || matches(&found)).then_some(found)
-            })
-        })
+            }))
+        });
+        found.flatten()
     }
 
-    /// How many candidates there are in each block, by its number.
+    /// How many candidates there are in each block that has any, by its number.
     pub(crate) fn spread(&self, candidates: &Candidates) -> SmallVec<[(u32, u64); 8]> {
         let len_of = |number| {
-            let words = candidates.read(self.namespace, number);
-            (number, words.iter().map(|word| u64::from(word.count_ones())).sum())
+            let words = candidates.read(self.namespace, number)?;
+            Some((number, words.iter().map(|word| u64::from(word.count_ones())).sum()))
         };
-        candidates.blocks(self.namespace).into_iter().map(len_of).collect()
+        candidates.blocks(self.namespace).into_iter().filter_map(len_of).collect()
     }
 
     /// What one candidate of a block, counted from 0, held at the revision.
@@ -187,7 +188,7 @@ impl Reading<'_> {
         number: u32,
         nth: u64,
     ) -> Option<Arc<Version>> {
-        let words = candidates.read(self.namespace, number);
+        let words = candidates.read(self.namespace, number)?;
         let at = ones(&words).nth(usize::try_from(nth).ok()?)?;
         version::at(self.namespace.slots.get(number * BLOCK + at)?, self.revision)
     }
@@ -202,7 +203,7 @@ impl Reading<'_> {
     ) -> usize {
         let mut count = 0;
         for number in candidates.blocks(self.namespace) {
-            let words = candidates.read(self.namespace, number);
+            let Some(words) = candidates.read(self.namespace, number) else { continue };
             let mut doubtful = words;
             if is_exact && let Some(block) = self.namespace.blocks.get(number) {
                 // Read after the sets, as above.
@@ -263,11 +264,49 @@ impl Candidates {
         }
     }
 
-    /// The candidates in a block.
-    fn read(&self, namespace: &Namespace, number: u32) -> Words {
+    /// The candidates in a block; none if it has none.
+    #[inline]
+    fn read(&self, namespace: &Namespace, number: u32) -> Option<Words> {
+        let wanted = self.filled(number);
         let mut words = [0; WORDS];
-        self.add(namespace, number, self.filled(number), &mut words);
-        words
+        (wanted != 0 && self.fill(namespace, number, wanted, &mut words) != 0).then_some(words)
+    }
+
+    /// Writes the candidates in some words of a block to `words`, which has none, and perhaps some in others. Returns
+    /// which of those words have any; if none has, what is written means nothing.
+    fn fill(&self, namespace: &Namespace, number: u32, wanted: u64, words: &mut Words) -> u64 {
+        let Self::And(all) = self else {
+            self.add(namespace, number, wanted, words);
+            return intersect(words, |_| u64::MAX, wanted);
+        };
+        let Some((first, others)) = all.split_first() else { return 0 };
+        let mut left = first.fill(namespace, number, wanted, words);
+        for part in others {
+            if left == 0 {
+                break;
+            }
+            // Of the next set only what can still be in all of them is read.
+            left = part.narrow(namespace, number, left, words);
+        }
+        if left != 0 {
+            // What the first set has in words that were not wanted was not intersected.
+            for (at, word) in words.iter_mut().enumerate() {
+                *word &= 0_u64.wrapping_sub(left >> at & 1);
+            }
+        }
+        left
+    }
+
+    /// Leaves the candidates in some words of a block, and returns which of those have any.
+    fn narrow(&self, namespace: &Namespace, number: u32, wanted: u64, words: &mut Words) -> u64 {
+        if let Self::Term(view) = self
+            && let Some(bits) = view.bits(number)
+        {
+            return intersect(words, |at| bits.word(at), wanted);
+        }
+        let mut some = [0; WORDS];
+        self.add(namespace, number, wanted, &mut some);
+        intersect(words, |at| some.get(at).copied().unwrap_or(0), wanted)
     }
 
     /// The words of a block that may have candidates, a bit each.
@@ -281,7 +320,7 @@ impl Candidates {
     }
 
     /// Adds the candidates in some words of a block to `words`, and perhaps some in others.
-    fn add(&self, namespace: &Namespace, number: u32, mut wanted: u64, words: &mut Words) {
+    fn add(&self, namespace: &Namespace, number: u32, wanted: u64, words: &mut Words) {
         match self {
             Self::All => {
                 if let Some(block) = namespace.blocks.get(number) {
@@ -290,18 +329,10 @@ impl Candidates {
                 }
             }
             Self::Term(view) => view.read(number, wanted, words),
-            Self::And(all) => {
-                let mut both = [u64::MAX; WORDS];
-                for part in all {
-                    let mut some = [0; WORDS];
-                    part.add(namespace, number, wanted, &mut some);
-                    // Of the next set only what can still be in all of them is read.
-                    wanted = intersect(&mut both, &some, wanted);
-                    if wanted == 0 {
-                        return;
-                    }
-                }
-                each_word(wanted, |at| {
+            Self::And(_) => {
+                let mut both = [0; WORDS];
+                let left = self.fill(namespace, number, wanted, &mut both);
+                each_word(left, |at| {
                     if let (Some(word), Some(both)) = (words.get_mut(at), both.get(at)) {
                         *word |= both;
                     }
@@ -312,13 +343,14 @@ impl Candidates {
     }
 }
 
-/// Leaves in `both` what is also in `some`, in the words that are wanted, and returns which of them have any.
-fn intersect(both: &mut Words, some: &Words, wanted: u64) -> u64 {
+/// Leaves in the words that are wanted what `others` have too, and returns which of those words have any.
+#[inline]
+fn intersect(words: &mut Words, others: impl Fn(usize) -> u64, wanted: u64) -> u64 {
     let mut left = 0;
     each_word(wanted, |at| {
-        if let (Some(both), Some(some)) = (both.get_mut(at), some.get(at)) {
-            *both &= some;
-            left |= u64::from(*both != 0) << at;
+        if let Some(word) = words.get_mut(at) {
+            *word &= others(at);
+            left |= u64::from(*word != 0) << at;
         }
     });
     left

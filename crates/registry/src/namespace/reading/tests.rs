@@ -81,12 +81,13 @@ proptest! {
             (Candidates::And(vec![a.0.clone()]), a.1.clone()),
             (Candidates::And(vec![a.0.clone(), b.0.clone()]), a.1 & b.1),
             (Candidates::And(vec![b.0.clone(), a.0.clone(), c.0]), &(a.1 & b.1) & c.1),
+            (Candidates::And(vec![either.clone(), b.0.clone()]), b.1 & &among),
             (Candidates::And(vec![b.0, either.clone()]), b.1 & &among),
             (either, among),
         ] {
             let found = set.blocks(&namespace).into_iter().flat_map(|number| {
                 let words = set.read(&namespace, number);
-                ones(&words).map(|at| number * BLOCK + at).collect::<Vec<_>>()
+                words.into_iter().flat_map(move |words| ones(&words).map(move |at| number * BLOCK + at))
             });
             prop_assert_eq!(found.collect::<Numbers>(), wanted);
         }
