@@ -5,7 +5,7 @@ use std::time::Duration;
 use foundation_env::sim::{SimOptions, Simulation};
 use foundation_process::{CallError, SendError};
 use foundation_registry::{
-    AwaitError, Limits, NamedCallError, NamedSendError, Registry, WatchError,
+    AwaitError, Health, Limits, NamedCallError, NamedSendError, Registry, WatchError,
 };
 use foundation_types::{Code, Error};
 
@@ -139,5 +139,33 @@ fn why_nothing_was_sent_to_a_name_has_a_code_that_an_error_keeps() {
         let error = Error::from(error);
         assert_eq!(error.code(), Code::ProcessNotAlive);
         assert!(error.report().to_string().contains("no such process"), "{}", error.report());
+    });
+}
+
+/// Guarantee N1
+#[test]
+fn who_waits_in_a_busy_namespace_is_told_at_once() {
+    in_world(|world| async move {
+        let (env, pid) = (world.system.env().clone(), world.worker().pid());
+        let (busy, late) = (name("agents", "busy"), name("agents", "late"));
+        world.registry.register(pid, busy.clone(), can(&[])).expect("free");
+        let (registry, clock, began) = (world.registry.clone(), env.clone(), env.now());
+        env.spawn(async move {
+            for round in 0..8 {
+                // The one who waits reads these together, more than make a namespace busy.
+                for change in 0..20 {
+                    let health = [Health::Degraded, Health::Healthy][change % 2];
+                    registry.set_health(&busy, pid, health).expect("it is owned");
+                }
+                give_way().await;
+                give_way().await;
+                assert_eq!(clock.now(), began, "round {round}");
+            }
+            registry.register(pid, late, can(&[])).expect("free");
+        });
+        let deadline = world.system.deadline(Duration::from_secs(1));
+        let found = world.registry.await_registered(&name("agents", "late"), deadline).await;
+        assert_eq!(found.map(|found| found.pid), Ok(pid));
+        assert_eq!(env.now(), began, "it rested");
     });
 }
