@@ -208,6 +208,8 @@ pub mod prelude;
 pub use foundation_agent as agent;
 /// Time, randomness, spawning and files, real or simulated.
 pub use foundation_env as env;
+/// Typed feature flags.
+pub use foundation_flags as flags;
 /// From a `system.toml` to a running system.
 pub use foundation_node as node;
 /// Processes: mailboxes, links, monitors, timers and the exit protocol.
@@ -216,6 +218,8 @@ pub use foundation_process as process;
 pub use foundation_registry as registry;
 /// Supervision trees.
 pub use foundation_supervisor as supervisor;
+/// Events and who hears them, error context, trace context.
+pub use foundation_telemetry as telemetry;
 /// Pids, deadlines, exit reasons and the error catalogue.
 pub use foundation_types as types;
 /// Task graphs and their runs.

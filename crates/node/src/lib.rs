@@ -47,7 +47,6 @@ mod node;
 
 mod diagnostic;
 mod error;
-mod nearest;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use error::NodeError;

@@ -7,9 +7,9 @@ use foundation_agent::{ActionHandle, Actions, Capability};
 use foundation_workflow::Task;
 
 use crate::diagnostic::Findings;
-use crate::nearest::nearest;
 use crate::spec::{PoolSpec, RestartSpec, RestartType};
 use crate::table::{Table, Text};
+use foundation_types::nearest;
 
 /// Most agents in one pool.
 const POOL_SIZE_MAX: u64 = 4_096;

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::Findings;
-use crate::nearest::nearest;
+use foundation_types::nearest;
 
 /// One table of the file.
 #[derive(Debug, Clone)]

@@ -7,9 +7,9 @@ use foundation_agent::{Actions, Capability};
 use foundation_workflow::{GraphError, Task, TaskGraph};
 
 use crate::diagnostic::Findings;
-use crate::nearest::nearest;
 use crate::pools::Offered;
 use crate::table::{Table, Text};
+use foundation_types::nearest;
 
 pub(crate) const FIELDS: [&str; 7] =
     ["name", "capability", "after", "for_each", "deadline_ms", "attempts_max", "deaths_max"];

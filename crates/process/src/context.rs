@@ -1,5 +1,7 @@
 //! What a handler can do as its process.
 
+mod notes;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,23 +9,28 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
+use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
-use foundation_types::{Code, Deadline, ExitReason, HookId, Instant, MonitorId, Pid, TimerId};
+use foundation_telemetry::ErrorContext;
+use foundation_types::{Deadline, ExitReason, HookId, Instant, MonitorId, Pid, TimerId};
 
 use crate::address::Address;
 use crate::current;
 use crate::deadlock;
 use crate::hook::{self, Held, HookError};
+use crate::limits::LimitReached;
 use crate::link::{self, Placed};
 use crate::monitor::{self, Watcher};
 use crate::process::Process;
-use crate::record::{AnyRecord, Record, Taken, state};
+use crate::record::{AnyRecord, Carried, Record, Taken, state};
 use crate::reply::Reply;
 use crate::signal::{Signal, SystemMessage};
 use crate::spawn::Spawn;
 use crate::system::System;
 use crate::timer::{Fire, TimerKey};
 use crate::watch;
+
+use notes::Notes;
 
 /// Messages and signals a process handles before it gives way to others on its thread. Tokio gives its own
 /// resources 128 operations; a handler that does nothing is cheaper than any of them.
@@ -60,11 +67,17 @@ struct Extras<M> {
     stop: Option<Box<ExitReason>>,
     /// Who waits for the end of `init`.
     started: Option<Reply<()>>,
+    /// The contexts of messages in the batch.
+    carried: Carried,
 }
 
 impl<M> Extras<M> {
     fn is_empty(&self) -> bool {
-        self.monitors.is_empty() && self.timers.is_empty() && self.stop.is_none() && !self.trap_exit
+        self.monitors.is_empty()
+            && self.timers.is_empty()
+            && self.stop.is_none()
+            && !self.trap_exit
+            && self.carried.is_empty()
     }
 }
 
@@ -77,33 +90,8 @@ impl<M> Default for Extras<M> {
             trap_exit: false,
             stop: None,
             started: None,
+            carried: Carried::new(),
         }
-    }
-}
-
-/// Why something that takes a place in a table of the process was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LimitReached {
-    /// The process that has so many.
-    pub pid: Pid,
-    /// `monitors`, `links` or `timers`.
-    pub what: &'static str,
-    /// The limit, from [`Limits`](crate::Limits).
-    pub limit: usize,
-}
-
-impl LimitReached {
-    /// The entry of the error catalogue for this failure.
-    pub fn code(&self) -> Code {
-        Code::ResourceExhausted
-    }
-}
-
-impl fmt::Display for LimitReached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, what, limit } = self;
-        write!(f, "process {pid} already has {limit} {what}, the most it may have")
     }
 }
 
@@ -123,10 +111,7 @@ pub struct Context<M: Send + 'static> {
     record: Arc<Record<M>>,
     batch: VecDeque<M>,
     budget: u16,
-    /// The message being handled came through the user lane and counts.
-    counts: bool,
-    /// A trace or an acknowledgement wants each step.
-    watched: bool,
+    notes: Notes,
     pace: Pace,
     /// Messages handled when waiting senders were last let in, wrapping.
     granted_at: u32,
@@ -141,8 +126,8 @@ impl<M: Send + 'static> Context<M> {
             record,
             batch: VecDeque::new(),
             budget: BUDGET,
-            counts: false,
-            watched: false,
+            // Its first step is taken in the context of whoever spawned it.
+            notes: Notes::default().with(Notes::CARRIES, ErrorContext::is_any_current()),
             pace: Pace::Dense,
             granted_at: 0,
             extras,
@@ -365,18 +350,46 @@ impl<M: Send + 'static> Context<M> {
 
 /// The loop's side.
 impl<M: Send + 'static> Context<M> {
+    /// Makes the context current in which the message that is about to be handled was sent, or none.
+    #[cold]
+    fn adopt(&mut self) {
+        let number = if self.notes.has(Notes::COUNTS) { self.handled() + 1 } else { 0 };
+        let mut own = None;
+        self.notes.set(Notes::CARRIES, false);
+        if let Some(extras) = &mut self.extras {
+            let any = fault::planted("context_of_another_message");
+            own = extras.carried.pop_front_if(|(of, _)| *of == number || any);
+            // What this one leaves behind is taken away before the next.
+            self.notes.set(Notes::CARRIES, own.is_some() || !extras.carried.is_empty());
+        }
+        ErrorContext::adopt(own.map(|(_, context)| context).unwrap_or_default());
+    }
+
+    /// Notes that something without a context is about to be handled.
+    pub(crate) fn begin_signal(&mut self) {
+        if self.notes.has(Notes::CARRIES) {
+            self.adopt();
+        }
+    }
+
     /// Notes what is about to be handled.
     #[inline]
     pub(crate) fn begin(&mut self, kind: usize) {
+        if self.notes.has(Notes::CARRIES) {
+            self.adopt();
+        }
         if !self.record.identity().kind.message_kinds.is_empty() {
             let kind = u32::try_from(kind).unwrap_or(u32::MAX);
             self.record.own().kind.store(kind, Ordering::Relaxed);
         }
-        if self.watched {
+        if self.notes.has(Notes::WATCHED) {
             // The loop does not look again once the last request is gone.
-            self.watched = self.record.own().state.load(Ordering::Relaxed) & state::WATCHED != 0;
+            self.notes.set(
+                Notes::WATCHED,
+                self.record.own().state.load(Ordering::Relaxed) & state::WATCHED != 0,
+            );
         }
-        if self.watched {
+        if self.notes.has(Notes::WATCHED) {
             watch::note_message(&*self.record, kind);
         }
     }
@@ -386,8 +399,8 @@ impl<M: Send + 'static> Context<M> {
     #[inline]
     pub(crate) fn done(&mut self) {
         deadlock::clear(&*self.record);
-        if self.counts {
-            self.counts = false;
+        if self.notes.has(Notes::COUNTS) {
+            self.notes.set(Notes::COUNTS, false);
             // Only this process writes it, so a load and a store do.
             self.record.own().handled.store(self.handled() + 1, Ordering::Release);
         }
@@ -449,7 +462,7 @@ impl<M: Send + 'static> Context<M> {
             }
             if let Some(message) = self.batch.pop_front() {
                 self.budget -= 1;
-                self.counts = true;
+                self.notes.set(Notes::COUNTS, true);
                 return Poll::Ready(Ok(Next::Message(message)));
             }
             if self.pace == Pace::Parked {
@@ -461,7 +474,13 @@ impl<M: Send + 'static> Context<M> {
                 self.pace = Pace::Dense;
             }
             let sparse = self.pace == Pace::Sparse;
-            let (message, pace) = match self.record.take(&mut self.batch, cx.waker(), sparse) {
+            let mut carried = None;
+            let taken = self.record.take(&mut self.batch, &mut carried, cx.waker(), sparse);
+            if let Some(carried) = carried {
+                self.notes.set(Notes::CARRIES, true);
+                self.extras().carried.extend(*carried);
+            }
+            let (message, pace) = match taken {
                 Taken::Message(message) => (message, Pace::Dense),
                 Taken::Alone(message) => (message, Pace::Parked),
                 Taken::Other => continue,
@@ -473,7 +492,7 @@ impl<M: Send + 'static> Context<M> {
             };
             self.pace = pace;
             self.budget -= 1;
-            self.counts = true;
+            self.notes.set(Notes::COUNTS, true);
             return Poll::Ready(Ok(Next::Message(message)));
         }
     }
@@ -489,8 +508,8 @@ impl<M: Send + 'static> Context<M> {
             self.budget = 0;
             return Attention::Again;
         }
-        self.watched = requests & state::WATCHED != 0;
-        if self.watched {
+        self.notes.set(Notes::WATCHED, requests & state::WATCHED != 0);
+        if self.notes.has(Notes::WATCHED) {
             watch::note_handled(&*self.record, self.handled());
         }
         if requests & state::SYSTEM != 0
@@ -541,7 +560,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// What a system message means for this process now; none when it is void or done.
     fn judge(&mut self, message: SystemMessage) -> Option<Step<M>> {
-        if self.watched {
+        if self.notes.has(Notes::WATCHED) {
             watch::note_signal(&*self.record, message.name());
         }
         match message {

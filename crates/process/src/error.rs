@@ -5,9 +5,9 @@ use std::fmt;
 
 use foundation_types::{Code, Error, ExitReason, Pid, coded_errors};
 
-use crate::context::LimitReached;
 use crate::delivery::BroadcastError;
 use crate::hook::HookError;
+use crate::limits::LimitReached;
 use crate::spawn::{SpawnError, StartError};
 use crate::timer::Elapsed;
 

@@ -43,6 +43,7 @@ use std::task::Waker;
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
+use foundation_telemetry::catalogue;
 use foundation_types::{ExitReason, Pid};
 
 use crate::current::{self, Graveyard};
@@ -182,7 +183,15 @@ fn conclude(
         let (_, graveyard) = current::enter(&mut me, drop_body);
         graveyard.fail_all();
     }
-    current::end_settling(record.identity());
+    let identity = record.identity();
+    if !fault::planted("exit_untold") {
+        catalogue::PROCESS_EXITED.emit(system.telemetry().events(), || {
+            let handled = i64::try_from(record.own().handled.load(Ordering::Relaxed));
+            let metadata = [identity.pid.into(), identity.name().into(), reason.to_string().into()];
+            ([handled.unwrap_or(i64::MAX)], metadata)
+        });
+    }
+    current::end_settling(identity);
 }
 
 /// Step 3.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_env::sync::atomic::Ordering;
+use foundation_telemetry::ErrorContext;
 use foundation_types::{ExitReason, Instant, PanicReport, Pid};
 
 use crate::deadlock;
@@ -91,6 +92,8 @@ pub struct CrashReport {
     pub handled: u64,
     /// Its parent and the parent's parents, nearest first, up to the first dead one.
     pub ancestors: Vec<Pid>,
+    /// On whose behalf it did what it did last.
+    pub context: ErrorContext,
     /// When, on the system's clock.
     pub at: Instant,
 }
@@ -212,6 +215,7 @@ pub(crate) fn crash_report(
         message: record.current_message(),
         handled: record.own().handled.load(Ordering::Relaxed),
         ancestors: ancestors(system, identity),
+        context: ErrorContext::current(),
         at: system.env().now(),
     }
 }

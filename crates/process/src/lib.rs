@@ -26,6 +26,7 @@ compile_error!("processes contain panics: build with panic = \"unwind\"");
 mod address;
 mod context;
 mod delivery;
+mod limits;
 mod process;
 mod reply;
 mod signal;
@@ -56,7 +57,7 @@ mod wheel;
 pub mod model;
 
 pub use address::{Address, DEFAULT_TIMEOUT, Permit};
-pub use context::{Context, LimitReached};
+pub use context::Context;
 pub use current::catch_panic;
 pub use dead_letter::{DeadLetter, DeadLetterCause};
 pub use delivery::{BROADCAST_MAX, BroadcastError, Delivery, DeliveryOutcome, Rule};
@@ -65,12 +66,13 @@ pub use hook::{Exited, Held, HookError};
 pub use inspect::{
     ContainedPanic, Counts, CrashReport, DeadlockReport, ProcessInfo, ProcessState, TopBy,
 };
+pub use limits::{LimitReached, Limits};
 pub use monitor::{Down, Monitor};
 pub use process::{Outcome, Process};
 pub use reply::Reply;
 pub use signal::Signal;
 pub use spawn::{DEFAULT_MAILBOX, Spawn, SpawnError, StartError};
-pub use system::{Limits, ShutdownReport, System, Troubles};
+pub use system::{ShutdownReport, System, Troubles};
 pub use timer::Elapsed;
 pub use watch::{Trace, TraceEvent, TraceStep};
 pub use watchdog::Stall;

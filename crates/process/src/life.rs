@@ -12,6 +12,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use foundation_env::fault;
 use foundation_env::sync::atomic::Ordering;
+use foundation_telemetry::ErrorContext;
 use foundation_types::{Deadline, ExitReason};
 use pin_project_lite::pin_project;
 
@@ -75,7 +76,10 @@ fn start<'a, P: Process>(
             context.begin(P::message_kind(&message));
             Step::inline(process.handle(message, context))
         }
-        Next::Signal(signal) => Step::boxed(process.handle_signal(*signal, context)),
+        Next::Signal(signal) => {
+            context.begin_signal();
+            Step::boxed(process.handle_signal(*signal, context))
+        }
         Next::Inspect(reply) => {
             inspect(process, reply);
             Step::boxed(ready(Ok(())))
@@ -223,6 +227,8 @@ pin_project! {
         #[pin]
         body: Option<F>,
         guard: ExitGuard,
+        // Current whenever it is polled: that of what is being handled.
+        context: ErrorContext,
     }
 
     impl<F> PinnedDrop for ProcessFuture<F> {
@@ -238,7 +244,7 @@ pin_project! {
 
 impl<F> ProcessFuture<F> {
     pub(crate) fn new(body: F, guard: ExitGuard) -> Self {
-        Self { body: Some(body), guard }
+        Self { body: Some(body), guard, context: ErrorContext::current() }
     }
 }
 
@@ -249,6 +255,10 @@ impl<F: Future<Output = ExitReason>> Future for ProcessFuture<F> {
         let mut this = self.project();
         let Some(record) = this.guard.record() else { return Poll::Ready(()) };
         let killed = record.own().state.load(Ordering::Acquire) & state::KILL != 0;
+        // Through the end of the process, if this is it, so that its crash report has it too.
+        let mut kept = ErrorContext::EMPTY;
+        let loses = fault::planted("context_lost_at_wait");
+        let _resumed = if loses { kept.resume() } else { this.context.resume() };
         let body = &mut this.body;
         let (polled, graveyard) =
             current::enter(this.guard.current(), || match body.as_mut().as_pin_mut() {

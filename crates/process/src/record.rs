@@ -45,6 +45,7 @@ use std::task::Waker;
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use foundation_telemetry::ErrorContext;
 use foundation_types::{ExitReason, Pid};
 
 use crate::hook::Hooks;
@@ -121,6 +122,8 @@ pub(crate) struct Rare {
     stops: bool,
     pub(crate) monitors: Monitors,
     pub(crate) acknowledgements: VecDeque<(u64, Reply<()>)>,
+    /// Those of messages that are queued and not taken out.
+    carried: Carried,
     pub(crate) trace: Option<Arc<TraceRing>>,
     waiters: VecDeque<RoomWaiter>,
     next_ticket: u64,
@@ -139,6 +142,8 @@ pub(crate) struct Control {
     handled_seen: u64,
     /// Somebody waits for room.
     crowded: bool,
+    /// A queued message has a context; see [`Carried`].
+    carries: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) links: Links,
     pub(crate) hooks: Hooks,
@@ -173,6 +178,14 @@ impl Control {
         self.accepted + reserved - self.handled_seen < u64::from(self.bound)
     }
 
+    /// Keeps the context of the message that was just accepted.
+    #[cold]
+    fn carry(&mut self, context: ErrorContext) {
+        self.carries = true;
+        let number = self.accepted;
+        self.rare().carried.push_back((number, context));
+    }
+
     /// Brings `crowded` up to date with the queue of waiting senders.
     fn note_crowd(&mut self) {
         self.crowded = self.rare.as_ref().is_some_and(|rare| !rare.waiters.is_empty());
@@ -183,6 +196,10 @@ impl Control {
         self.crowded && self.has_room(own)
     }
 }
+
+/// The contexts in which messages were sent, each with the number of its message, the oldest first. They
+/// travel beside the messages: most have none, and a mailbox of small messages would be twice as large.
+pub(crate) type Carried = VecDeque<(u64, ErrorContext)>;
 
 /// Everything under the record's lock.
 struct Lanes<M> {
@@ -350,6 +367,7 @@ impl<M: Send + 'static> Record<M> {
                     accepted: 0,
                     handled_seen: 0,
                     crowded: false,
+                    carries: false,
                     waker: None,
                     links,
                     hooks: Hooks::default(),
@@ -392,8 +410,19 @@ impl<M: Send + 'static> Record<M> {
 
     fn accept(&self, lanes: &mut Lanes<M>, message: M) -> Option<Waker> {
         lanes.user.push(message);
-        lanes.control.accepted += 1;
-        self.parked.unpark(&mut lanes.control)
+        let control = &mut lanes.control;
+        control.accepted += 1;
+        if ErrorContext::is_any_current() {
+            control.carry(ErrorContext::current());
+        }
+        self.parked.unpark(control)
+    }
+
+    /// Takes out the contexts of the messages that [`Record::take`] took out.
+    #[cold]
+    fn take_carried(control: &mut Control) -> Option<Box<Carried>> {
+        control.carries = false;
+        control.rare.as_mut().map(|rare| Box::new(std::mem::take(&mut rare.carried)))
     }
 
     /// Takes the oldest message, and the rest into the consumer's empty `batch`, or puts the
@@ -402,12 +431,21 @@ impl<M: Send + 'static> Record<M> {
     /// A consumer that expects no second message, `sparse`, is parked together with the only one; see
     /// [`Record::is_parked`].
     #[inline]
-    pub(crate) fn take(&self, batch: &mut VecDeque<M>, waker: &Waker, sparse: bool) -> Taken<M> {
+    pub(crate) fn take(
+        &self,
+        batch: &mut VecDeque<M>,
+        carried: &mut Option<Box<Carried>>,
+        waker: &Waker,
+        sparse: bool,
+    ) -> Taken<M> {
         debug_assert!(batch.is_empty());
         let stale;
         {
             let mut lanes = self.lanes.lock();
             if let Some(message) = lanes.user.drain_into(batch) {
+                if lanes.control.carries {
+                    *carried = Self::take_carried(&mut lanes.control);
+                }
                 // A request made before this lock is attended to before it sleeps; a later one wakes it.
                 let requests = self.own.state.load(Ordering::Acquire);
                 if sparse

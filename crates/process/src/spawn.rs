@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use foundation_env::fault;
+use foundation_telemetry::catalogue;
 use foundation_types::{Code, Deadline, ExitReason, Pid};
 
 use crate::address::Address;
@@ -259,6 +260,9 @@ impl<P: Process> Spawn<P> {
                 return Err(error);
             }
         }
+        catalogue::PROCESS_SPAWNED.emit(inner.telemetry().events(), || {
+            ([], [pid.into(), record.identity().name().into()])
+        });
         let body = live(self.process, Context::new(Arc::clone(&record), started));
         inner.env().spawn(ProcessFuture::new(body, guard));
         Ok(Address::new(record))

@@ -10,6 +10,7 @@ use std::time::Duration;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use foundation_env::{Background, Env};
+use foundation_telemetry::{Telemetry, catalogue};
 use foundation_types::{Deadline, ExitReason, HookId, MonitorId, NodeId, PanicReport, Pid};
 
 use crate::address::Address;
@@ -21,6 +22,7 @@ use crate::hook::{self, Exited, HookError};
 use crate::inspect::{
     self, ContainedPanic, Counts, CrashReport, DeadlockReport, ProcessInfo, TopBy,
 };
+use crate::limits::Limits;
 use crate::monitor::Monitor;
 use crate::process::Process;
 use crate::record::{AnyRecord, Record, Refusal};
@@ -31,43 +33,6 @@ use crate::table::Table;
 use crate::timer::{self, Elapsed, Timers};
 use crate::watch::{self, Trace};
 use crate::watchdog::{self, Stall, WorkerSlot, Workers};
-
-/// Bounds of one system and of each of its processes, and how strict it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Processes at one time; 1,048,576 by default.
-    pub processes_max: usize,
-    /// Monitors that one process holds; 1,048,576 by default, since a supervisor of every process
-    /// must be able to watch them all.
-    pub monitors_per_process_max: usize,
-    /// Links of one process, whoever made them; 1,048,576 by default. A link counts until its exit signal
-    /// has been handled.
-    pub links_per_process_max: usize,
-    /// Timers of one process; 65,536 by default.
-    pub timers_per_process_max: usize,
-    /// Exit hooks and held values of one process; 4,096 by default.
-    pub hooks_per_process_max: usize,
-    /// Entries kept in each of the logs: crashes, dead letters, stalls, deadlocks; 256 by default.
-    pub log_entries_max: usize,
-    /// Whether processes outside of supervision trees are refused, those that are neither linked to a parent nor
-    /// spawned as [`supervised`](crate::Spawn::supervised); false by default. Supervisors and what they start pass.
-    pub strict_supervision: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            processes_max: 1 << 20,
-            monitors_per_process_max: 1 << 20,
-            links_per_process_max: 1 << 20,
-            timers_per_process_max: 1 << 16,
-            hooks_per_process_max: 1 << 12,
-            log_entries_max: 256,
-            strict_supervision: false,
-        }
-    }
-}
 
 /// How many of each kind of trouble there ever was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +55,7 @@ pub struct Troubles {
 /// Shared by all handles and processes of a system.
 pub(crate) struct SystemInner {
     env: Env,
+    telemetry: Telemetry,
     limits: Limits,
     table: Arc<Table>,
     timers: Arc<Timers>,
@@ -108,6 +74,10 @@ pub(crate) struct SystemInner {
 impl SystemInner {
     pub(crate) fn env(&self) -> &Env {
         &self.env
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -156,14 +126,28 @@ impl SystemInner {
     }
 
     pub(crate) fn note_dead_letters(&self, letter: DeadLetter) {
+        catalogue::PROCESS_DEAD_LETTERS.emit(self.telemetry.events(), || {
+            let count = i64::try_from(letter.count).unwrap_or(i64::MAX);
+            ([count], [letter.to.into(), letter.message_type.into()])
+        });
         self.dead_letters.push(letter);
     }
 
     pub(crate) fn note_stall(&self, stall: Stall) {
+        catalogue::PROCESS_STALLED.emit(self.telemetry.events(), || {
+            ([], [stall.pid.into(), stall.name.as_str().into(), stall.message.into()])
+        });
         self.stalls.push(stall);
     }
 
     pub(crate) fn note_deadlock(&self, cycle: &Cycle) {
+        if let Some(pid) = cycle.path.first() {
+            catalogue::PROCESS_DEADLOCKED.emit(self.telemetry.events(), || {
+                // The path ends where it begins.
+                let processes = i64::try_from(cycle.path.len().saturating_sub(1));
+                ([processes.unwrap_or(i64::MAX)], [(*pid).into(), cycle.endless.into()])
+            });
+        }
         self.deadlocks.push(DeadlockReport {
             path: cycle.path.clone(),
             failed: cycle.endless,
@@ -172,6 +156,8 @@ impl SystemInner {
     }
 
     pub(crate) fn note_contained_panic(&self, process: Option<Pid>, report: PanicReport) {
+        catalogue::PROCESS_PANIC_CONTAINED
+            .emit(self.telemetry.events(), || ([], [report.message.as_str().into()]));
         self.contained_panics.push(ContainedPanic { process, report, at: self.env.now() });
     }
 
@@ -232,6 +218,7 @@ impl System {
         let log_entries_max = limits.log_entries_max;
         Self {
             inner: Arc::new(SystemInner {
+                telemetry: Telemetry::new(env.clone()),
                 env,
                 limits,
                 table,
@@ -261,6 +248,11 @@ impl System {
     /// The environment: clock, randomness, spawning.
     pub fn env(&self) -> &Env {
         &self.inner.env
+    }
+
+    /// What it says of itself: its events, and who hears them.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.inner.telemetry
     }
 
     /// The limits it was made with.

@@ -38,6 +38,8 @@ mod coded;
 
 mod text;
 
+mod nearest;
+
 mod error;
 
 pub use catalogue::{Category, Code, RetryClass, Severity};
@@ -46,4 +48,5 @@ pub use error::{Error, Report};
 pub use exit::{ExitReason, PanicReport};
 pub use id::{HookId, MonitorId, TimerId};
 pub use instant::Instant;
+pub use nearest::nearest;
 pub use pid::{NodeId, ParsePidError, Pid, PidPart};

@@ -12,7 +12,7 @@ impl Process for Looks {
     type Message = ();
 
     async fn handle(&mut self, (): (), context: &mut Context<()>) -> Outcome {
-        self.0.lock().unwrap().push(context.watched);
+        self.0.lock().unwrap().push(context.notes.has(Notes::WATCHED));
         Ok(())
     }
 }

@@ -3,9 +3,9 @@ use std::error::Error as StdError;
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 use super::{CallError, SendError, TrySendError};
-use crate::context::LimitReached;
 use crate::delivery::{BroadcastError, Delivery, DeliveryOutcome, Rule};
 use crate::hook::HookError;
+use crate::limits::LimitReached;
 use crate::process::Outcome;
 use crate::spawn::{SpawnError, StartError};
 use crate::timer::Elapsed;

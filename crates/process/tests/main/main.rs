@@ -7,8 +7,10 @@
 
 mod call;
 mod containment;
+mod context;
 mod deadlock;
 mod delivery;
+mod events;
 mod exit;
 mod inspect;
 mod link;

@@ -8,10 +8,7 @@ const WORD_BYTES_MAX: usize = 128;
 
 /// Returns the candidate nearest to a word, or `None` if none is near: at most a third of the word's
 /// characters may differ. Of several equally near ones the first counts.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > WORD_BYTES_MAX {
         return None;
     }

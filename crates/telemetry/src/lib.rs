@@ -1,0 +1,33 @@
+//! What lets people see a running system: events, error context, spans, sampled events and metrics.
+//!
+//! It promises: whoever says something pays a few nanoseconds when nobody listens; what user code a handler
+//! runs, runs under no lock, and its panic reaches neither who said it nor another handler; everything that is
+//! kept has a bound, and what falls out of it is counted. It does not promise that a slow handler is waited
+//! for, nor that what fell out comes back.
+
+#![forbid(unsafe_code)]
+
+mod value;
+
+mod event;
+
+mod events;
+
+pub mod catalogue;
+
+mod context;
+
+mod trace;
+
+mod telemetry;
+
+pub use context::{
+    Breadcrumb, CorrelationId, Entered, ErrorContext, InContext, ParseCorrelationIdError, Resumed,
+};
+pub use event::{Emission, Event, EventInfo, EventRecord, Pattern, PatternError};
+pub use events::{AttachError, Attached, Events, HandlerInfo, Subscription};
+pub use telemetry::Telemetry;
+pub use trace::{
+    ParseTraceParentError, ParseTraceStateError, SpanContext, SpanId, TraceId, TraceState,
+};
+pub use value::Value;
