@@ -44,7 +44,11 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// What is being done and on whose behalf; see the [module](self) text.
+/// What is being done and on whose behalf: a correlation id, fields, and breadcrumbs.
+///
+/// One is current on each thread, at first the empty one. A process takes its own along when it is polled and
+/// leaves none behind, and a future is given one by [`ErrorContext::wrap`]: what is current follows the work,
+/// not the thread.
 ///
 /// The empty one has no correlation id and nothing else, and is one null pointer.
 ///

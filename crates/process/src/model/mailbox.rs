@@ -20,7 +20,7 @@ use crate::watch;
 fn drain(record: &Record<u64>, waker: &Waker) -> Vec<u64> {
     let (mut messages, mut batch) = (Vec::new(), VecDeque::new());
     loop {
-        match record.take(&mut batch, waker, false) {
+        match record.take(&mut batch, &mut None, waker, false) {
             Taken::Message(first) | Taken::Alone(first) => {
                 messages.push(first);
                 messages.extend(batch.drain(..));
@@ -74,7 +74,7 @@ pub fn waiter_grant_and_cancel() {
     let consumer = thread::spawn(move || {
         let (_, waker) = Alarm::new();
         let mut batch = VecDeque::new();
-        assert!(matches!(record.take(&mut batch, &waker, false), Taken::Message(0)));
+        assert!(matches!(record.take(&mut batch, &mut None, &waker, false), Taken::Message(0)));
         // The handler returns, and the loop looks for waiting senders.
         record.own().handled.store(1, Ordering::Release);
         record.grant_room();
@@ -96,7 +96,7 @@ pub fn kill_and_sleep() {
         let (system, pid) = (rig.system.clone(), body.pid());
         let killing = thread::spawn(move || assert!(system.kill(pid)));
         let sleeps = if place == "mailbox" {
-            matches!(body.record.take(&mut VecDeque::new(), &waker, false), Taken::Sleep)
+            matches!(body.record.take(&mut VecDeque::new(), &mut None, &waker, false), Taken::Sleep)
         } else {
             body.record.sleep_in_handler(&waker)
         };

@@ -69,7 +69,7 @@ pub fn answer_and_wait() {
     let serving = thread::spawn(move || {
         let (_, waker) = Alarm::new();
         let mut batch = VecDeque::new();
-        if let Taken::Message(port) = record.take(&mut batch, &waker, false) {
+        if let Taken::Message(port) = record.take(&mut batch, &mut None, &waker, false) {
             port.send(7);
         }
     });
@@ -99,7 +99,9 @@ pub fn answer_and_second_wait() {
     let me = Arc::clone(&caller.record) as Arc<dyn AnyRecord>;
     let closing = thread::spawn(move || {
         let (_, waker) = Alarm::new();
-        if let Taken::Message(port) = first.record.take(&mut VecDeque::new(), &waker, false) {
+        if let Taken::Message(port) =
+            first.record.take(&mut VecDeque::new(), &mut None, &waker, false)
+        {
             port.send(7);
         }
         let process = second.record as Arc<dyn AnyRecord>;
