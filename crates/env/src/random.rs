@@ -1,7 +1,7 @@
 //! Pseudo-random numbers: not for secrets, only for jitter, sampling and schedules.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The increment of `SplitMix64`: 2^64 divided by the golden ratio, made odd.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -13,24 +13,51 @@ pub(crate) const fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// A source many threads draw from: `SplitMix64`, whose only state is a counter, so a draw is one
-/// atomic addition and never waits.
+/// A source many threads draw from: `SplitMix64`, whose only state is a counter, so a draw is one atomic
+/// addition and never waits. One that no seed decides has several counters, so that threads do not
+/// contend for one.
 #[derive(Debug)]
-pub(crate) struct SharedRandom(AtomicU64);
+pub(crate) struct SharedRandom(Box<[Counter]>);
+
+/// Counters of a source that no seed decides.
+const COUNTERS: usize = 8;
+
+/// Alone on the pair of cache lines that processors fetch together.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Counter(AtomicU64);
+
+/// Threads that drew so far, in this program.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The number of this thread.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+}
 
 impl SharedRandom {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
+    /// What one thread draws, and nobody else does, is decided by the seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Box::new([Counter(AtomicU64::new(seed))]))
     }
 
     /// Seeds from the operating system, through the keys std takes for its hash maps.
     pub(crate) fn from_entropy() -> Self {
-        Self::new(RandomState::new().hash_one(0_u64))
+        let keys = RandomState::new();
+        Self((0..COUNTERS).map(|counter| Counter(AtomicU64::new(keys.hash_one(counter)))).collect())
     }
 
     pub(crate) fn next(&self) -> u64 {
+        let counter = match &*self.0 {
+            [only] => only,
+            several => {
+                let thread = THREAD.try_with(|thread| *thread).unwrap_or(0);
+                #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
+                &several[thread % several.len()]
+            }
+        };
         // Relaxed: the counter orders nothing, each value only has to be handed out once.
-        mix(self.0.fetch_add(GAMMA, Ordering::Relaxed).wrapping_add(GAMMA))
+        mix(counter.0.fetch_add(GAMMA, Ordering::Relaxed).wrapping_add(GAMMA))
     }
 }
 

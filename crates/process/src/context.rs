@@ -127,7 +127,7 @@ impl<M: Send + 'static> Context<M> {
             batch: VecDeque::new(),
             budget: BUDGET,
             // Its first step is taken in the context of whoever spawned it.
-            notes: Notes::default().with(Notes::CARRIES, ErrorContext::is_any_current()),
+            notes: Notes::default().with(Notes::CARRIES, ErrorContext::is_any_outgoing()),
             pace: Pace::Dense,
             granted_at: 0,
             extras,

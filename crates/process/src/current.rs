@@ -13,10 +13,12 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once, Weak};
 use std::task::Waker;
 
+use foundation_env::sync::atomic::Ordering;
 use foundation_env::sync::thread_local;
+use foundation_telemetry::Owner;
 use foundation_types::{ExitReason, PanicReport, Pid};
 
-use crate::record::{AnyRecord, Identity};
+use crate::record::{AnyRecord, Identity, state};
 use crate::reply::Abandoned;
 use crate::system::SystemInner;
 use crate::watchdog::WorkerSlot;
@@ -168,6 +170,20 @@ pub(crate) fn is(record: Option<&dyn AnyRecord>) -> bool {
 /// The pid of the process that is being polled on this thread.
 pub(crate) fn pid() -> Option<Pid> {
     THREAD.try_with(|thread| thread.borrow().record.as_ref().map(|record| record.pid())).ok()?
+}
+
+/// Tells the layer of spans for whom this thread works.
+pub(crate) fn owner(f: &mut dyn FnMut(Owner<'_>)) {
+    let told = THREAD.try_with(|thread| {
+        // Borrowed while a panic is being reported: then it is nobody's.
+        let Ok(thread) = thread.try_borrow() else { return };
+        if let Some(record) = &thread.record {
+            let ended = record.own().state.load(Ordering::Relaxed) & state::EXITING != 0;
+            let telemetry = record.identity().system.telemetry();
+            f(Owner { telemetry, pid: record.pid(), is_ending: ended });
+        }
+    });
+    told.unwrap_or_default();
 }
 
 /// Keeps a dropped port until the poll is over; fails it at once when no process is being polled.

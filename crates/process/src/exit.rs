@@ -184,6 +184,8 @@ fn conclude(
         graveyard.fail_all();
     }
     let identity = record.identity();
+    // Those that what it held did not end: handles of them live on elsewhere.
+    system.telemetry().spans().abandon(identity.pid);
     if !fault::planted("exit_untold") {
         catalogue::PROCESS_EXITED.emit(system.telemetry().events(), || {
             let handled = i64::try_from(record.own().handled.load(Ordering::Relaxed));

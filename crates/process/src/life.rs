@@ -243,8 +243,8 @@ pin_project! {
 }
 
 impl<F> ProcessFuture<F> {
-    pub(crate) fn new(body: F, guard: ExitGuard) -> Self {
-        Self { body: Some(body), guard, context: ErrorContext::current() }
+    pub(crate) fn new(body: F, guard: ExitGuard, context: ErrorContext) -> Self {
+        Self { body: Some(body), guard, context }
     }
 }
 

@@ -390,6 +390,7 @@ impl<M: Send + 'static> Record<M> {
     /// Queues a message if there is room and nobody waits for room before us.
     #[inline]
     pub(crate) fn try_push(&self, message: M) -> Result<(), Refusal<M>> {
+        let context = self.taken_along();
         let waker = {
             let mut lanes = self.lanes.lock();
             let control = &mut lanes.control;
@@ -400,7 +401,7 @@ impl<M: Send + 'static> Record<M> {
             if !control.has_room(&self.own) || (control.crowded && !overtakes) {
                 return Err(Refusal::Full(message));
             }
-            self.accept(&mut lanes, message)
+            self.accept(&mut lanes, message, context)
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -408,12 +409,22 @@ impl<M: Send + 'static> Record<M> {
         Ok(())
     }
 
-    fn accept(&self, lanes: &mut Lanes<M>, message: M) -> Option<Waker> {
+    /// The context that a message sent from here takes along. Found before the lock: a subscriber of
+    /// `tracing` may be asked for the span.
+    #[inline]
+    fn taken_along(&self) -> ErrorContext {
+        if ErrorContext::is_any_outgoing() {
+            return self.identity.system.telemetry().outgoing_context();
+        }
+        ErrorContext::EMPTY
+    }
+
+    fn accept(&self, lanes: &mut Lanes<M>, message: M, context: ErrorContext) -> Option<Waker> {
         lanes.user.push(message);
         let control = &mut lanes.control;
         control.accepted += 1;
-        if ErrorContext::is_any_current() {
-            control.carry(ErrorContext::current());
+        if !context.is_empty() {
+            control.carry(context);
         }
         self.parked.unpark(control)
     }

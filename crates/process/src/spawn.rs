@@ -264,7 +264,7 @@ impl<P: Process> Spawn<P> {
             ([], [pid.into(), record.identity().name().into()])
         });
         let body = live(self.process, Context::new(Arc::clone(&record), started));
-        inner.env().spawn(ProcessFuture::new(body, guard));
+        inner.env().spawn(ProcessFuture::new(body, guard, inner.telemetry().outgoing_context()));
         Ok(Address::new(record))
     }
 }

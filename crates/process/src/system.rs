@@ -10,7 +10,7 @@ use std::time::Duration;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use foundation_env::{Background, Env};
-use foundation_telemetry::{Telemetry, catalogue};
+use foundation_telemetry::{Telemetry, catalogue, find_owners_by};
 use foundation_types::{Deadline, ExitReason, HookId, MonitorId, NodeId, PanicReport, Pid};
 
 use crate::address::Address;
@@ -212,6 +212,7 @@ impl System {
     /// Creates a system with limits of its own.
     pub fn with_limits(env: Env, limits: Limits) -> Self {
         current::install_panic_hook();
+        find_owners_by(current::owner);
         let table = Arc::new(Table::new(NodeId::LOCAL, limits.processes_max));
         let timers = Arc::new(Timers::new(env.clone()));
         env.spawn(timer::keep(Arc::downgrade(&timers), Arc::downgrade(&table)));

@@ -45,6 +45,11 @@ catalogue! {
     PROCESS_DEADLOCKED = "process.wait.deadlocked", [processes_count], [pid, failed];
     /// A panic of user code was kept from ending anything.
     PROCESS_PANIC_CONTAINED = "process.panic.contained", [], [message];
+    /// A span began.
+    SPAN_STARTED = "span.lifecycle.started", [], [name, trace_id, span_id, parent_id, pid];
+    /// A span ended, by whatever way.
+    SPAN_STOPPED = "span.lifecycle.stopped", [duration_ns],
+        [name, trace_id, span_id, parent_id, pid, status];
     /// A handler panicked too often in a row and rests.
     HANDLER_QUARANTINED = "telemetry.handler.quarantined", [panics_count, rest_ms], [pattern];
     /// A handler that had rested returned again.

@@ -11,6 +11,7 @@
 
 mod breadcrumb;
 mod correlation;
+pub(crate) mod entered;
 mod frame;
 mod wrap;
 
@@ -34,12 +35,10 @@ pub use wrap::InContext;
 use frame::Frame;
 
 use crate::Value;
-use crate::trace::SpanContext;
+use crate::trace::{SpanContext, TraceId};
 
 thread_local! {
     static CURRENT: RefCell<ErrorContext> = const { RefCell::new(ErrorContext::EMPTY) };
-    /// Whether that is another than the empty one: a word that needs no destructor is read at once.
-    static ANY: Cell<bool> = const { Cell::new(false) };
     /// How many guards of this thread stand.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
@@ -140,6 +139,24 @@ impl ErrorContext {
         self.0.as_deref()?.remote.clone()
     }
 
+    /// That of the context that is current here.
+    pub(crate) fn current_remote_parent() -> Option<SpanContext> {
+        if !Self::is_any_current() || fault::planted("span_remote_parent_ignored") {
+            return None;
+        }
+        CURRENT.try_with(|current| current.borrow().remote_parent()).ok()?
+    }
+
+    /// The trace of spans that begin in the context that is current here and have no parent: its correlation
+    /// id.
+    pub(crate) fn current_trace() -> Option<TraceId> {
+        if !Self::is_any_current() {
+            return None;
+        }
+        let id = CURRENT.try_with(|current| current.borrow().correlation_id()).ok()??;
+        TraceId::from_bits(id.bits())
+    }
+
     /// Adds a field, or replaces the one with that key. On the empty context it does nothing: fields
     /// belong to a request.
     pub fn with(mut self, key: &'static str, value: impl Into<Value<'static>>) -> Self {
@@ -228,7 +245,7 @@ impl ErrorContext {
     /// Whether a context other than the empty one is current here.
     #[inline]
     pub fn is_any_current() -> bool {
-        ANY.try_with(Cell::get).unwrap_or(false)
+        entered::has_context()
     }
 
     /// Adds to an error what this context knows: the correlation id, the fields that the error has not
@@ -265,7 +282,7 @@ fn replace(context: ErrorContext) -> ErrorContext {
     let any = context.0.is_some();
     let swapped = CURRENT.try_with(|current| {
         std::mem::swap(&mut *current.borrow_mut(), &mut context);
-        ANY.try_with(|is_any| is_any.set(any)).unwrap_or_default();
+        entered::mark_context(any);
     });
     swapped.unwrap_or_default();
     context

@@ -82,13 +82,19 @@ impl<const M: usize, const D: usize> Event<M, D> {
         self.descriptor.name
     }
 
+    /// Whether an emission now would be heard, or a listener of its group only might hear it.
+    #[inline]
+    pub fn may_be_heard(&self, events: &Events) -> bool {
+        events.may_hear(self.descriptor.group)
+    }
+
     /// Tells everybody who listens. `make` is called only if somebody might: it says the measurements and
     /// the metadata, in the order of the declaration.
     ///
     /// Handlers run here and now, under no lock; a panic in one reaches nobody.
     #[inline]
     pub fn emit<'a>(&self, events: &Events, make: impl FnOnce() -> ([i64; M], [Value<'a>; D])) {
-        if events.may_hear(self.descriptor.group) {
+        if self.may_be_heard(events) {
             let (measurements, metadata) = make();
             events.tell(
                 self.descriptor.group,

@@ -9,6 +9,8 @@
 
 mod value;
 
+mod ring;
+
 mod event;
 
 mod events;
@@ -19,6 +21,10 @@ mod context;
 
 mod trace;
 
+mod span;
+
+mod spans;
+
 mod telemetry;
 
 pub use context::{
@@ -26,6 +32,11 @@ pub use context::{
 };
 pub use event::{Emission, Event, EventInfo, EventRecord, Pattern, PatternError};
 pub use events::{AttachError, Attached, Events, HandlerInfo, Subscription};
+pub use span::{SpanEvent, SpanRecord, SpanStatus};
+pub use spans::{
+    EnteredTelemetry, FindOwner, InSpan, OpenSpan, Owner, SpanLayer, SpanQuery, SpanSubscription,
+    Spans, find_owners_by,
+};
 pub use telemetry::Telemetry;
 pub use trace::{
     ParseTraceParentError, ParseTraceStateError, SpanContext, SpanId, TraceId, TraceState,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::slice::Slice;
-use crate::{process, registry};
+use crate::{process, registry, telemetry};
 
 /// Name of our own subject.
 pub(crate) const OURS: &str = "foundation";
@@ -104,7 +104,7 @@ impl Sample {
 }
 
 /// All groups, in the order in which they run.
-pub(crate) const GROUPS: &[Group] = &[process::GROUP, registry::GROUP];
+pub(crate) const GROUPS: &[Group] = &[process::GROUP, registry::GROUP, telemetry::GROUP];
 
 /// Finds a group by name.
 ///

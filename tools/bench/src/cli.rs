@@ -18,7 +18,7 @@ use crate::run::{Plan, Selection};
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
-    /// Measures one group (process or registry); all groups when absent
+    /// Measures one group (process, registry or telemetry); all groups when absent
     group: Option<String>,
     /// Measures each group for at most a minute, without its largest shapes; the figures are rough
     #[arg(long)]

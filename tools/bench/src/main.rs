@@ -17,6 +17,7 @@ mod registry;
 mod report;
 mod run;
 mod slice;
+mod telemetry;
 
 use clap::Parser as _;
 

@@ -10,7 +10,7 @@ use crate::command::{self, cargo};
 /// What to measure and how to print it.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Measures one group (process or registry); all groups when absent
+    /// Measures one group (process, registry or telemetry); all groups when absent
     group: Option<String>,
     /// Measures each group for at most a minute, without its largest shapes; the figures are rough
     #[arg(long)]

@@ -10,6 +10,20 @@ fn splitmix_matches_the_reference_sequence() {
     );
 }
 
+/// Several counters of one source are far apart, or threads would draw the same.
+#[test]
+fn threads_draw_different_values() {
+    let random = SharedRandom::from_entropy();
+    let draw = || (0..1_000).map(|_| random.next()).collect::<Vec<_>>();
+    let mut drawn: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(draw)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    drawn.sort_unstable();
+    drawn.dedup();
+    assert_eq!(drawn.len(), 16_000);
+}
+
 #[test]
 fn xoshiro_matches_the_reference_sequence() {
     let mut random = Random([1, 2, 3, 4]);

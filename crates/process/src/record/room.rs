@@ -129,13 +129,14 @@ impl<M: Send + 'static> Record<M> {
 
     /// Turns reserved room into a queued message.
     pub(crate) fn push_reserved(&self, message: M) -> Result<(), M> {
+        let context = self.taken_along();
         let waker = {
             let mut lanes = self.lanes.lock();
             if lanes.control.exit.is_some() {
                 return Err(message);
             }
             lanes.control.reserved = lanes.control.reserved.saturating_sub(1);
-            self.accept(&mut lanes, message)
+            self.accept(&mut lanes, message, context)
         };
         if let Some(waker) = waker {
             waker.wake();

@@ -19,6 +19,7 @@ mod monitor;
 mod order;
 mod probe;
 mod shutdown;
+mod spans;
 mod spawn;
 mod subject;
 mod timer;
