@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use foundation_process::{Context, Outcome, Process, System, catch_panic};
+use foundation_telemetry::{InSpan, OpenSpan, SpanStatus};
 use foundation_types::{Code, Error, ExitReason, Pid};
 
 use crate::action::ActionHandle;
@@ -75,6 +76,15 @@ impl Agent {
         }
         let result = running.await?.map_err(ExitReason::panic)?;
         die_if(death, Moment::After, system, own).await;
+        match &result {
+            Ok(_) => tracing::debug!("the action is done"),
+            Err(error) => {
+                tracing::info!(%error, "the action failed");
+                if let Some(span) = OpenSpan::current() {
+                    span.set_status(SpanStatus::error(error.to_string()));
+                }
+            }
+        }
         // First, so that whoever has the answer finds the agent idle.
         self.tell_load(false);
         answer.send(result);
@@ -135,7 +145,13 @@ impl Process for Agent {
     ) -> Outcome {
         let AgentMessage::Work(job) = message;
         let system = context.system().clone();
-        self.work(job, &system, context.pid()).await
+        let span = tracing::info_span!(
+            "agent.work",
+            agent = &*self.name,
+            capability = job.capability.as_str()
+        );
+        let work = self.work(job, &system, context.pid());
+        InSpan::new(span, work).await
     }
 
     fn inspect(&self) -> String {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use foundation_agent::Actions;
 use foundation_registry::Query;
+use tracing_subscriber::filter::Targets;
 
 use crate::text::Table;
 
@@ -35,6 +36,8 @@ Examples:
       lets the agent at work die in one of five attempts; the report is the same
   foundation run examples/digest/system.toml --query 'load>0' --query-every 2
       also lists the agents that are at work, every two seconds and at the end
+  foundation run examples/digest/system.toml --log info
+      also tells what went wrong for which item, in which trace
 
 Exit codes:
   0    done
@@ -129,6 +132,13 @@ pub struct RunArgs {
     /// Prints no progress.
     #[arg(long, short)]
     pub quiet: bool,
+    /// Writes log lines to standard error: a level (error, warn, info, debug, trace), or levels by module such as
+    /// `warn,foundation_agent=debug`.
+    ///
+    /// Each line ends with the correlation id and the fields of the work it is about, and the ids of its trace and
+    /// span. Progress is then written in plain lines.
+    #[arg(long, value_name = "FILTER", value_parser = filter)]
+    pub log: Option<Targets>,
     /// Also lists the agents that match a query when the work is over, before they are stopped; see --query-every
     /// for before.
     ///
@@ -195,6 +205,13 @@ impl From<ChosenShell> for Shell {
             ChosenShell::Zsh => Self::Zsh,
         }
     }
+}
+
+/// Which log lines are wanted.
+fn filter(text: &str) -> Result<Targets, String> {
+    text.parse().map_err(|error| {
+        format!("{error}; write a level, or levels by module such as warn,foundation_agent=debug")
+    })
 }
 
 /// Checks a query. It is kept as a text, which is what it was asked as.

@@ -15,6 +15,7 @@ mod signals;
 mod answers;
 mod failure;
 mod found;
+mod logs;
 mod progress;
 mod report;
 mod text;

@@ -18,6 +18,7 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::found::Found;
+use crate::logs;
 use crate::progress::{ProgressMode, ProgressSample, ProgressStream, ProgressView};
 use crate::report::{Output, RunSummary};
 use crate::signals::Signals;
@@ -51,6 +52,7 @@ pub fn run(
             return exit.unless_unwritable(written);
         }
     };
+    logs::install(args.log.as_ref());
     let mut limits = Limits::default();
     limits.strict_supervision = true;
     let system = System::with_limits(Env::tokio(runtime.handle().clone()), limits);
@@ -100,6 +102,14 @@ fn prepare(args: &RunArgs) -> Result<Ready, Box<(Exit, Failure)>> {
     let signals = Signals::listen().map_err(|error| setup(no_signals(error)))?;
     let runtime = runtime(workers).map_err(setup)?;
     Ok(Ready { spec, options, signals, runtime })
+}
+
+/// Where progress goes. Log lines would tear up a line that is written over.
+fn stream(args: &RunArgs) -> ProgressStream {
+    match ProgressStream::of_stderr() {
+        ProgressStream::Terminal if args.log.is_some() => ProgressStream::Dumb,
+        stream => stream,
+    }
 }
 
 fn cores() -> usize {
@@ -199,7 +209,7 @@ impl<'a> Driver<'a> {
         err: &'a mut dyn Write,
     ) -> Self {
         let started = system.env().now();
-        let mode = ProgressMode::choose(ProgressStream::of_stderr(), args.json, args.quiet);
+        let mode = ProgressMode::choose(stream(args), args.json, args.quiet);
         let view = ProgressView::new(mode, started);
         let json = args.json;
         // Checked with the arguments.

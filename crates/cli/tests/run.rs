@@ -31,6 +31,23 @@ fn report(output: &Output) -> &str {
 }
 
 #[test]
+fn log_lines_say_whose_work_they_are_about() {
+    let folder = folder();
+    let output = run(folder.path(), &["--json", "--quiet", "--log", "warn,foundation_agent=debug"]);
+    assert_eq!(output.status.code(), Some(0));
+    let lines: Vec<&str> = text(&output.stderr).lines().collect();
+    assert_eq!(lines.len(), 7, "one for each attempt: {lines:?}");
+    for line in lines {
+        for part in ["agent.work{agent=", " correlation_id=", " task=", " attempt=", " span_id="] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+    let wrong = run(folder.path(), &["--log", "foundation_agent=loud"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("write a level"), "{}", text(&wrong.stderr));
+}
+
+#[test]
 fn json_is_one_object_with_report_and_run() {
     let folder = folder();
     let output = run(folder.path(), &["--json"]);

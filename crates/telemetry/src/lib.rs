@@ -25,6 +25,8 @@ mod span;
 
 mod spans;
 
+mod log;
+
 mod telemetry;
 
 pub use context::{
@@ -32,6 +34,7 @@ pub use context::{
 };
 pub use event::{Emission, Event, EventInfo, EventRecord, Pattern, PatternError};
 pub use events::{AttachError, Attached, Events, HandlerInfo, Subscription};
+pub use log::ContextFormat;
 pub use span::{SpanEvent, SpanRecord, SpanStatus};
 pub use spans::{
     EnteredTelemetry, FindOwner, InSpan, OpenSpan, Owner, SpanLayer, SpanQuery, SpanSubscription,

@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use foundation_agent::{AgentMessage, AnswerPort, CancelFlag, Capability, Directory, Job, Payload};
 use foundation_process::{Address, Context, LimitReached, Outcome, Permit, Process, Reply, Signal};
+use foundation_telemetry::ErrorContext;
 use foundation_types::{Error, ExitReason, Instant, Pid, TimerId};
 
 use crate::attempt::{Attempt, AttemptId, Completion, Setback};
@@ -272,7 +273,11 @@ impl Keeper {
                 place.insert(Known::default());
             }
             passed_over.insert(pid);
-            if self.assign(attempt, &agent, room) {
+            // Whatever is said of the attempt from here on says so.
+            let request = ErrorContext::new(context.system().env())
+                .with("task", attempt.task.to_string())
+                .with("attempt", id.to_string());
+            if request.scope(|| self.assign(attempt, &agent, room)) {
                 self.at_work.insert(pid);
             } else {
                 self.run.withdraw(id);
