@@ -28,6 +28,7 @@ pub mod sim;
 pub mod sync;
 
 mod env;
+mod lane;
 mod random;
 mod real;
 mod select;
@@ -41,6 +42,7 @@ pub use background::{Background, StopSignal};
 pub use blocking::{Blocking, BlockingError};
 pub use env::{Env, FaultPoint};
 pub use files::{FileError, FileInfo, FileKind, Files, FolderEntry};
+pub use lane::Lane;
 pub use random::Random;
 pub use select::{Either, SelectBiased, select_biased};
 pub use sleep::Sleep;

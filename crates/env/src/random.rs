@@ -1,7 +1,9 @@
 //! Pseudo-random numbers: not for secrets, only for jitter, sampling and schedules.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::lane::Lane;
 
 /// The increment of `SplitMix64`: 2^64 divided by the golden ratio, made odd.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -19,21 +21,10 @@ pub(crate) const fn mix(value: u64) -> u64 {
 #[derive(Debug)]
 pub(crate) struct SharedRandom(Box<[Counter]>);
 
-/// Counters of a source that no seed decides.
-const COUNTERS: usize = 8;
-
 /// Alone on the pair of cache lines that processors fetch together.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Counter(AtomicU64);
-
-/// Threads that drew so far, in this program.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// The number of this thread.
-    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-}
 
 impl SharedRandom {
     /// What one thread draws, and nobody else does, is decided by the seed.
@@ -44,16 +35,20 @@ impl SharedRandom {
     /// Seeds from the operating system, through the keys std takes for its hash maps.
     pub(crate) fn from_entropy() -> Self {
         let keys = RandomState::new();
-        Self((0..COUNTERS).map(|counter| Counter(AtomicU64::new(keys.hash_one(counter)))).collect())
+        Self(
+            (0..Lane::COUNT)
+                .map(|counter| Counter(AtomicU64::new(keys.hash_one(counter))))
+                .collect(),
+        )
     }
 
     pub(crate) fn next(&self) -> u64 {
         let counter = match &*self.0 {
             [only] => only,
-            several => {
-                let thread = THREAD.try_with(|thread| *thread).unwrap_or(0);
-                #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
-                &several[thread % several.len()]
+            several =>
+            {
+                #[expect(clippy::indexing_slicing, reason = "there is one for each lane")]
+                &several[Lane::current().index()]
             }
         };
         // Relaxed: the counter orders nothing, each value only has to be handed out once.

@@ -25,6 +25,8 @@ mod span;
 
 mod spans;
 
+mod metrics;
+
 mod log;
 
 mod telemetry;
@@ -35,6 +37,10 @@ pub use context::{
 pub use event::{Emission, Event, EventInfo, EventRecord, Pattern, PatternError};
 pub use events::{AttachError, Attached, Events, HandlerInfo, Subscription};
 pub use log::ContextFormat;
+pub use metrics::{
+    Counter, Distribution, Gauge, Histogram, Metric, MetricError, MetricKind, MetricSnapshot,
+    Metrics, Observed, SeriesSnapshot, SeriesValue, Window,
+};
 pub use span::{SpanEvent, SpanRecord, SpanStatus};
 pub use spans::{
     EnteredTelemetry, FindOwner, InSpan, OpenSpan, Owner, SpanLayer, SpanQuery, SpanSubscription,

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use foundation_env::{Env, fault};
+use foundation_env::{Env, Lane, fault};
 
 use foundation_types::{Instant, Pid};
 
@@ -142,8 +142,10 @@ impl Spans {
 
     /// The part of a process, or of this thread.
     fn part(&self, owner: Option<Pid>) -> &Arc<Part> {
-        let spread = owner.map_or_else(owner::thread, Pid::slot);
-        let index = spread as usize % SHARDS;
+        let index = match owner {
+            Some(pid) => pid.slot() as usize % SHARDS,
+            None => Lane::current().index() % SHARDS,
+        };
         #[expect(clippy::indexing_slicing, reason = "there are SHARDS of them")]
         &self.0.shards[index]
     }

@@ -8,6 +8,7 @@ use foundation_env::Env;
 
 use crate::context::ErrorContext;
 use crate::events::Events;
+use crate::metrics::Metrics;
 use crate::spans::Spans;
 
 /// What one system says of itself. Clones share everything; two systems share nothing.
@@ -16,6 +17,7 @@ pub struct Telemetry {
     env: Env,
     events: Events,
     spans: Spans,
+    metrics: Metrics,
     propagates: Arc<AtomicBool>,
 }
 
@@ -24,7 +26,8 @@ impl Telemetry {
     pub fn new(env: Env) -> Self {
         let events = Events::new(env.clone());
         let spans = Spans::new(env.clone(), events.clone());
-        Self { env, events, spans, propagates: Arc::new(AtomicBool::new(true)) }
+        let metrics = Metrics::new(env.clone());
+        Self { env, events, spans, metrics, propagates: Arc::new(AtomicBool::new(true)) }
     }
 
     /// The clock and the randomness that it uses.
@@ -35,6 +38,11 @@ impl Telemetry {
     /// The events, and who hears them.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Whether messages and new processes take along the context in which they are made; they do at first.

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use foundation_types::Pid;
 
@@ -29,12 +28,9 @@ pub struct Owner<'a> {
 /// argument is short and runs no code of a user's.
 pub type FindOwner = fn(&mut dyn FnMut(Owner<'_>));
 
-static THREADS: AtomicU32 = AtomicU32::new(0);
-
 static FIND: OnceLock<FindOwner> = OnceLock::new();
 
 thread_local! {
-    static THREAD: u32 = THREADS.fetch_add(1, Ordering::Relaxed);
     static ENTERED: RefCell<Option<Telemetry>> = const { RefCell::new(None) };
 }
 
@@ -65,11 +61,6 @@ pub(super) fn is_ending() -> bool {
         find(&mut |owner| is_ending = owner.is_ending);
     }
     is_ending
-}
-
-/// The number of this thread.
-pub(super) fn thread() -> u32 {
-    THREAD.try_with(|thread| *thread).unwrap_or(0)
 }
 
 impl Telemetry {

@@ -25,6 +25,21 @@ impl Drive {
         Ok(Sample::of(1e9 / rate))
     }
 
+    /// As [`Drive::nanos`], in shots of 100,000, after each of which `clean` is called and not timed.
+    pub(super) fn nanos_cleaned(
+        self,
+        repeat: impl Fn(u64) + Sync,
+        clean: impl Fn(),
+    ) -> Result<Sample> {
+        let sizes = Sizes { step: 1_000, most: 100_000 };
+        let rate = self.slice.rate(sizes, |count| {
+            let taken = self.shot(count, &repeat)?;
+            clean();
+            Ok(taken)
+        })?;
+        Ok(Sample::of(1e9 / rate))
+    }
+
     /// The time until the slowest thread is done.
     fn shot(self, count: u64, repeat: &(impl Fn(u64) + Sync)) -> Result<Duration> {
         let together = Barrier::new(self.threads);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Result, anyhow, bail, ensure};
 use foundation_env::Env;
 use foundation_flags::{Catalogue, Flag, Flags, Note, Value};
-use foundation_telemetry::{ErrorContext, Event, SpanLayer, SpanQuery, Telemetry};
+use foundation_telemetry::{ErrorContext, Event, Metric, SpanLayer, SpanQuery, Telemetry};
 use tokio::runtime::Runtime;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,6 +17,9 @@ use crate::bench::Sample;
 
 static EXITED: Event<1, 1> =
     Event::new("bench.process.exited", ["handled_count"], ["pid"], "A process is dead.");
+
+static COUNTED: Metric<0> = Metric::counter("bench_total", [], "What is counted.");
+static RECORDED: Metric<0> = Metric::histogram("bench_ns", [], "What is recorded.");
 
 const FLAG: Flag = Flag::new("bench", "what is read");
 
@@ -39,6 +42,14 @@ pub(super) fn measure(operation: &str, drive: Drive) -> Result<Sample> {
         }
         "context_set" | "context_get" | "context_scope" => context(operation, drive, &env),
         "span" | "span_5000_open" => span(operation, drive, &telemetry),
+        "counter" => {
+            let counter = COUNTED.to_counter(telemetry.metrics(), [])?;
+            drive.nanos(|count| (0..count).for_each(|_| counter.add(black_box(1))))
+        }
+        "histogram" => {
+            let histogram = RECORDED.to_histogram(telemetry.metrics(), [])?;
+            drive.nanos(|count| (0..count).for_each(|value| histogram.record(black_box(value % 4_096))))
+        }
         "flag_read" | "flag_read_percent" => flag(operation, drive, env),
         _ => bail!("it has no `{operation}`"),
     }
