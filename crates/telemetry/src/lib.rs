@@ -27,6 +27,8 @@ mod spans;
 
 mod metrics;
 
+mod sampled;
+
 mod log;
 
 mod telemetry;
@@ -40,6 +42,9 @@ pub use log::ContextFormat;
 pub use metrics::{
     Counter, Distribution, Gauge, Histogram, Metric, MetricError, MetricKind, MetricSnapshot,
     Metrics, Observed, SeriesSnapshot, SeriesValue, Window,
+};
+pub use sampled::{
+    Batch, BatchOptions, OncePer, Reservoir, Sampler, SamplerStats, Sampling, SamplingError,
 };
 pub use span::{SpanEvent, SpanRecord, SpanStatus};
 pub use spans::{

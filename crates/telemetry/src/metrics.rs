@@ -23,6 +23,7 @@ use foundation_env::sync::Mutex;
 use foundation_env::{Env, fault};
 
 pub use counter::Counter;
+pub(crate) use counter::LaneCounter;
 pub use gauge::{Gauge, Observed};
 pub use histogram::Histogram;
 pub use metric::{Metric, MetricError, MetricKind};

@@ -33,11 +33,11 @@ pub use subscription::SpanSubscription;
 use shard::Shard;
 use subscription::Listeners;
 
-use crate::Value;
 use crate::catalogue;
 use crate::events::Events;
 use crate::span::{SpanRecord, SpanStatus};
 use crate::trace::SpanId;
+use crate::{Sampler, Value};
 
 /// Parts of the spans, each with a lock of its own.
 const SHARDS: usize = 16;
@@ -48,6 +48,7 @@ pub struct Spans(Arc<Inner>);
 
 struct Inner {
     enabled: AtomicBool,
+    sampler: Sampler,
     shards: Vec<Arc<Part>>,
     core: Arc<Core>,
 }
@@ -87,7 +88,8 @@ impl Spans {
             core: Arc::clone(&core),
         };
         let shards = (0..SHARDS).map(|_| Arc::new(part())).collect();
-        Self(Arc::new(Inner { enabled: AtomicBool::new(true), shards, core }))
+        let sampler = Sampler::always(core.env.clone());
+        Self(Arc::new(Inner { enabled: AtomicBool::new(true), sampler, shards, core }))
     }
 
     /// Whether spans that begin now are recorded.
@@ -99,6 +101,12 @@ impl Spans {
     /// Records spans that begin from now on, or does not. Those that are open go on.
     pub fn set_enabled(&self, enabled: bool) {
         self.0.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    /// Decides which traces that begin here are to be exported; everything is recorded all the same. It keeps
+    /// all at first.
+    pub fn sampler(&self) -> &Sampler {
+        &self.0.sampler
     }
 
     /// How many spans were not recorded because there were too many open.

@@ -39,6 +39,7 @@ const SPAN: &[Target] = &[Target::AtMost(400.0), NEAR_TRACING];
 const METERED: &[&str] = &[OURS, "metrics"];
 const COUNTER: &[Target] = &[Target::AtMost(5.0)];
 const HISTOGRAM: &[Target] = &[Target::AtMost(30.0), Target::Within(1.0, &["metrics"])];
+const SUPPRESSED: &[Target] = &[Target::AtMost(50.0)];
 const CONTEXT: &[Target] = &[Target::AtMost(100.0)];
 
 const BENCHES: &[Bench] = &[
@@ -56,6 +57,8 @@ const BENCHES: &[Bench] = &[
     Bench::cost("span_2t", "ns", TRACED, SPAN),
     Bench::cost("span_5000_open", "ns", TRACED, SPAN),
     Bench::cost("span_5000_open_2t", "ns", TRACED, SPAN),
+    Bench::cost("sampled_suppressed", "ns", &[OURS], SUPPRESSED),
+    Bench::cost("sampled_suppressed_2t", "ns", &[OURS], SUPPRESSED),
     Bench::cost("counter", "ns", METERED, COUNTER),
     Bench::cost("counter_2t", "ns", METERED, COUNTER),
     Bench::cost("histogram", "ns", METERED, HISTOGRAM),

@@ -8,18 +8,25 @@ use foundation_env::{Lane, fault};
 
 /// Counts; clones count in the same series.
 #[derive(Clone)]
-pub struct Counter(pub(super) Arc<CounterCell>);
+pub struct Counter(pub(super) Arc<LaneCounter>);
 
 /// A number for each lane, each alone on the pair of cache lines that processors fetch together.
 #[derive(Default)]
-pub(super) struct CounterCell([Place; Lane::COUNT]);
+pub(crate) struct LaneCounter([Place; Lane::COUNT]);
 
 #[derive(Default)]
 #[repr(align(128))]
 struct Place(AtomicU64);
 
-impl CounterCell {
-    pub(super) fn total(&self) -> u64 {
+impl LaneCounter {
+    #[inline]
+    pub(crate) fn add(&self, count: u64) {
+        let lane = Lane::current();
+        #[expect(clippy::indexing_slicing, reason = "there is a place for each lane")]
+        add(&self.0[lane.index()].0, count, lane);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
         let places = self.0.iter().map(|place| place.0.load(Ordering::Relaxed));
         places.fold(0, u64::wrapping_add)
     }
@@ -47,14 +54,12 @@ impl Counter {
     /// Adds `count`. It wraps around at 2^64.
     #[inline]
     pub fn add(&self, count: u64) {
-        let lane = Lane::current();
-        #[expect(clippy::indexing_slicing, reason = "there is a place for each lane")]
-        add(&self.0.0[lane.index()].0, count, lane);
+        self.0.add(count);
     }
 
     /// How many were counted.
     pub fn get(&self) -> u64 {
-        self.0.total()
+        self.0.get()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use foundation_env::fault;
 
-use super::counter::CounterCell;
+use super::counter::LaneCounter;
 use super::gauge::{GaugeCell, Look};
 use super::histogram::HistogramCell;
 use super::{Metric, MetricKind, MetricSnapshot, Metrics, SeriesSnapshot, SeriesValue};
@@ -26,7 +26,7 @@ pub(super) struct Family {
 /// Where a series is kept.
 #[derive(Clone)]
 pub(super) enum Cell {
-    Counter(Arc<CounterCell>),
+    Counter(Arc<LaneCounter>),
     Gauge(Arc<GaugeCell>),
     Histogram(Arc<HistogramCell>),
 }
@@ -42,7 +42,7 @@ impl Cell {
 
     fn value(&self) -> SeriesValue {
         match self {
-            Self::Counter(cell) => SeriesValue::Counter(cell.total()),
+            Self::Counter(cell) => SeriesValue::Counter(cell.get()),
             Self::Gauge(cell) => SeriesValue::Gauge(cell.value()),
             Self::Histogram(cell) => {
                 let (total, windows) = cell.distributions();

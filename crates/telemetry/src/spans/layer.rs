@@ -73,7 +73,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
                 owner: pid,
                 started: env.now(),
                 took_ns: None,
-                sampled: parent.as_ref().is_none_or(|parent| parent.sampled),
+                sampled: match &parent {
+                    Some(parent) => parent.sampled,
+                    None => spans.sampler().keeps(Some(trace_id)),
+                },
                 attributes: fields.values,
                 rest: None,
             });

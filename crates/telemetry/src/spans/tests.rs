@@ -175,6 +175,24 @@ fn spans_of_one_request_are_of_one_trace() {
     });
 }
 
+/// Guarantee SP4
+#[test]
+fn a_trace_that_is_not_sampled_is_not_sampled_in_any_part() {
+    traced(|telemetry, _| {
+        telemetry.spans().sampler().set(crate::Sampling::Ratio(0.5)).unwrap();
+        let mut sampled = 0;
+        for _ in 0..200 {
+            tracing::info_span!("root").in_scope(|| drop(tracing::info_span!("part")));
+            let root = &telemetry.spans().find(&SpanQuery::ended().name("root"))[0];
+            let part = &telemetry.spans().find(&SpanQuery::ended().name("part"))[0];
+            assert_eq!(root.is_sampled(), part.is_sampled());
+            sampled += u32::from(root.is_sampled());
+        }
+        assert!((60..140).contains(&sampled), "{sampled}");
+        assert_eq!(telemetry.spans().sampler().stats().seen, 200, "asked once for a trace");
+    });
+}
+
 /// Guarantee SP5
 #[test]
 fn what_is_kept_of_spans_is_bounded_and_counted() {

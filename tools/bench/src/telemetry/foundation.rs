@@ -3,10 +3,11 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use std::time::Duration;
 use anyhow::{Result, anyhow, bail, ensure};
 use foundation_env::Env;
 use foundation_flags::{Catalogue, Flag, Flags, Note, Value};
-use foundation_telemetry::{ErrorContext, Event, Metric, SpanLayer, SpanQuery, Telemetry};
+use foundation_telemetry::{ErrorContext, Event, Metric, OncePer, SpanLayer, SpanQuery, Telemetry};
 use tokio::runtime::Runtime;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -20,6 +21,9 @@ static EXITED: Event<1, 1> =
 
 static COUNTED: Metric<0> = Metric::counter("bench_total", [], "What is counted.");
 static RECORDED: Metric<0> = Metric::histogram("bench_ns", [], "What is recorded.");
+
+/// The name of an event and what it is about.
+const KEY: (&str, u64) = ("bench.process.exited", 17);
 
 const FLAG: Flag = Flag::new("bench", "what is read");
 
@@ -42,6 +46,11 @@ pub(super) fn measure(operation: &str, drive: Drive) -> Result<Sample> {
         }
         "context_set" | "context_get" | "context_scope" => context(operation, drive, &env),
         "span" | "span_5000_open" => span(operation, drive, &telemetry),
+        "sampled_suppressed" => {
+            let once = OncePer::new(env, Duration::from_hours(1), 1_024);
+            ensure!(once.admits(KEY), "the first is not suppressed");
+            drive.nanos(|count| (0..count).for_each(|_| _ = black_box(once.admits(black_box(KEY)))))
+        }
         "counter" => {
             let counter = COUNTED.to_counter(telemetry.metrics(), [])?;
             drive.nanos(|count| (0..count).for_each(|_| counter.add(black_box(1))))
