@@ -16,6 +16,8 @@ use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_env::{Env, fault};
 use foundation_types::Instant;
 
+use crate::metrics::LaneCounter;
+
 /// Slots of one group: two cache lines.
 const GROUP: usize = 8;
 /// The key of a slot that has none.
@@ -32,7 +34,7 @@ pub struct OncePer {
     slots: Box<[Slot]>,
     /// Held while a key is entered.
     entering: Mutex<()>,
-    suppressed: AtomicU64,
+    suppressed: LaneCounter,
     forgotten: AtomicU64,
 }
 
@@ -59,7 +61,7 @@ impl OncePer {
             hasher: foldhash::quality::FixedState::default(),
             slots: (0..slots).map(|_| slot()).collect(),
             entering: Mutex::new(()),
-            suppressed: AtomicU64::new(0),
+            suppressed: LaneCounter::default(),
             forgotten: AtomicU64::new(0),
         }
     }
@@ -74,15 +76,14 @@ impl OncePer {
             None => self.enter(key, now),
         };
         if !admitted {
-            // Relaxed: it orders nothing.
-            self.suppressed.fetch_add(1, Ordering::Relaxed);
+            self.suppressed.add(1);
         }
         admitted
     }
 
     /// How many were not admitted.
     pub fn suppressed_count(&self) -> u64 {
-        self.suppressed.load(Ordering::Relaxed)
+        self.suppressed.get()
     }
 
     /// How many keys were forgotten within their window because there were too many.
