@@ -1,4 +1,6 @@
-//! Reading files: from the disk on the blocking pool, or from a simulation's in-memory tree.
+//! Files: on the disk by way of the blocking pool, or in a simulation's in-memory tree.
+
+mod write;
 
 use crate::blocking::BlockingError;
 use crate::env::Env;
@@ -8,6 +10,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use write::{FileLock, ReplaceFault};
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +47,7 @@ pub struct FolderEntry {
     pub kind: FileKind,
 }
 
-/// Why a file or folder could not be read.
+/// Why a file or folder could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
@@ -73,6 +77,22 @@ pub enum FileError {
         /// The limit, counting files and folders.
         entries_max: usize,
     },
+    /// The new content is there, and whether a crash leaves it there is not known.
+    #[error("cannot say whether {} was replaced for good: look at it before going on", path.display())]
+    InDoubt {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// Somebody holds the lock.
+    #[error("{} is locked by {holder:?}: end that first", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// What the holder has written of himself.
+        holder: String,
+    },
     /// The work could not be done on the blocking pool.
     #[error("file work was not carried out")]
     Blocking(#[from] BlockingError),
@@ -91,7 +111,7 @@ impl FileError {
 /// Access to files, from [`Env::files`]. Every call is one piece of work on the blocking pool.
 ///
 /// # Cancel safety
-/// All methods only read: a dropped call changes nothing.
+/// Methods that only read change nothing when dropped; the others say what they may have done.
 ///
 /// # Consistency
 /// A folder that changes while it is read may show an entry that is gone, or miss a new one.

@@ -41,7 +41,7 @@ mod files;
 pub use background::{Background, StopSignal};
 pub use blocking::{Blocking, BlockingError};
 pub use env::{Env, FaultPoint};
-pub use files::{FileError, FileInfo, FileKind, Files, FolderEntry};
+pub use files::{FileError, FileInfo, FileKind, FileLock, Files, FolderEntry, ReplaceFault};
 pub use lane::Lane;
 pub use random::Random;
 pub use select::{Either, SelectBiased, select_biased};

@@ -21,6 +21,7 @@ mod task;
 mod timer;
 
 use crate::env::Env;
+use crate::files::ReplaceFault;
 use foundation_types::Instant;
 use std::fmt;
 use std::future::Future;
@@ -224,6 +225,11 @@ impl Simulation {
     /// need no creation.
     pub fn write_file(&mut self, path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) {
         self.shared.tree().insert(path.into(), bytes.into());
+    }
+
+    /// Has the next [`Files::replace`](crate::Files::replace) fail.
+    pub fn fail_next_replace(&mut self, fault: ReplaceFault) {
+        self.shared.disk().next_replace = Some(fault);
     }
 
     /// Removes a file from the in-memory tree and returns its content.

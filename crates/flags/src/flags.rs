@@ -43,6 +43,14 @@ struct State {
     telling: bool,
 }
 
+/// A step that is decided and not made yet.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) step: Arc<Step>,
+    /// All settings as they are since.
+    pub(crate) since: Vec<Setting>,
+}
+
 /// The records of changes that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -176,19 +184,7 @@ impl Flags {
         edits: &[(&str, Edit)],
         note: &Note,
     ) -> Result<Option<Arc<Step>>, ChangeError> {
-        if edits.len() > Self::EDITS_MAX {
-            return Err(ChangeError::TooManyEdits);
-        }
-        let edits: Result<Vec<_>, UnknownFlag> = edits
-            .iter()
-            .map(|(flag, edit)| Ok((self.0.catalogue.index(flag)?, *flag, edit)))
-            .collect();
-        let edits = edits?;
-        self.commit(note, |settings| {
-            edits.iter().try_for_each(|(index, flag, edit)| {
-                settings.get_mut(*index).map_or(Ok(()), |setting| apply(setting, flag, edit))
-            })
-        })
+        self.commit(note, |settings| apply_all(&self.0.catalogue, settings, edits))
     }
 
     /// Turns every flag off for everybody, overrides included, in one step. Returns as [`Flags::change`].
@@ -209,9 +205,20 @@ impl Flags {
         note: &Note,
         edit: impl FnOnce(&mut [Setting]) -> Result<(), E>,
     ) -> Result<Option<Arc<Step>>, E> {
+        let state = self.0.state.lock();
+        let prepared = self.prepare(&state, note, edit)?;
+        Ok(prepared.map(|prepared| self.publish(state, prepared)))
+    }
+
+    /// Finds out what a step would be, and changes nothing.
+    fn prepare<E>(
+        &self,
+        state: &State,
+        note: &Note,
+        edit: impl FnOnce(&mut [Setting]) -> Result<(), E>,
+    ) -> Result<Option<Prepared>, E> {
         let at = self.0.env.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let at_unix_ms = u64::try_from(at).unwrap_or(u64::MAX);
-        let mut state = self.0.state.lock();
         let before = self.0.live.settings();
         let mut since = before.to_vec();
         edit(&mut since)?;
@@ -224,20 +231,66 @@ impl Flags {
         if changes.is_empty() {
             return Ok(None);
         }
-        let step = Arc::new(Step { number, changes });
+        Ok(Some(Prepared { step: Arc::new(Step { number, changes }), since }))
+    }
+
+    /// Makes a step the one that readers see, and tells of it.
+    fn publish<'a>(&'a self, mut state: MutexGuard<'a, State>, prepared: Prepared) -> Arc<Step> {
+        let Prepared { step, since } = prepared;
         let told_early = fault::planted("flags_told_before_readable");
         if told_early {
             drop(self.0.told.send(Arc::clone(&step)));
         } else {
             state.untold.push_back(Arc::clone(&step));
         }
-        state.step = number;
+        state.step = step.number;
         if !fault::planted("flags_change_without_record") {
             state.keep(&step);
         }
-        self.0.live.publish(number, since.into());
+        self.0.live.publish(step.number, since.into());
         self.tell(state);
-        Ok(Some(step))
+        step
+    }
+
+    /// As [`Flags::prepare`], without anything held afterwards.
+    pub(crate) fn plan<E>(
+        &self,
+        note: &Note,
+        edit: impl FnOnce(&Catalogue, &mut [Setting]) -> Result<(), E>,
+    ) -> Result<Option<Prepared>, E> {
+        let state = self.0.state.lock();
+        self.prepare(&state, note, |settings| edit(&self.0.catalogue, settings))
+    }
+
+    /// Makes a planned step, unless another one was made since it was planned.
+    pub(crate) fn carry_out(&self, prepared: Prepared) -> Option<Arc<Step>> {
+        let state = self.0.state.lock();
+        (state.step + 1 == prepared.step.number).then(|| self.publish(state, prepared))
+    }
+
+    /// Everything that is kept: the number of the last step, the settings by name, and the records.
+    pub(crate) fn saved(&self) -> (u64, BTreeMap<String, Setting>, Audit) {
+        let state = self.0.state.lock();
+        let records = state.records.iter().cloned().collect();
+        (state.step, self.settings(), Audit { records, forgotten: state.forgotten })
+    }
+
+    /// Takes over what was kept, before anybody reads or is told. Settings of flags that are not declared are
+    /// returned.
+    pub(crate) fn restore(
+        &self,
+        step: u64,
+        mut settings: BTreeMap<String, Setting>,
+        audit: Audit,
+    ) -> BTreeMap<String, Setting> {
+        let mut state = self.0.state.lock();
+        let declared = self.0.catalogue.flags().iter();
+        let since = declared.map(|flag| settings.remove(flag.name()).unwrap_or_default());
+        self.0.live.publish(step, since.collect());
+        state.step = step;
+        state.records = audit.records.into();
+        state.forgotten = audit.forgotten;
+        settings
     }
 
     /// Tells subscribers what is untold, in order and without the lock. If somebody else is telling, he does it.
@@ -285,6 +338,21 @@ fn record(
         why: note.why.to_string(),
         at_unix_ms,
     }
+}
+
+/// Makes edits, in their order.
+pub(crate) fn apply_all(
+    catalogue: &Catalogue,
+    settings: &mut [Setting],
+    edits: &[(&str, Edit)],
+) -> Result<(), ChangeError> {
+    if edits.len() > Flags::EDITS_MAX {
+        return Err(ChangeError::TooManyEdits);
+    }
+    edits.iter().try_for_each(|(flag, edit)| {
+        let index = catalogue.index(flag)?;
+        settings.get_mut(index).map_or(Ok(()), |setting| apply(setting, flag, edit))
+    })
 }
 
 fn apply(setting: &mut Setting, flag: &str, edit: &Edit) -> Result<(), ChangeError> {

@@ -7,7 +7,8 @@
 //! It promises: several flags change in one step, which no reader sees in part; every change leaves one record
 //! that says who, when, from what, to what and why; who is in a percentage stays in it while it rises, on every
 //! machine and in every version; a subscriber is told of each step after it can be read, in order, or of how many
-//! it missed. It does not promise that the state survives the program: it lives in memory.
+//! it missed. [`Flags`] live in memory; those of [`DurableFlags`] outlive the program, and no reader sees a change of
+//! them that a crash could take back. A [`Rollout`] takes them through the stages of a [`Plan`], and back.
 //!
 //! ```
 //! use foundation_env::sim::{SimOptions, Simulation};
@@ -47,11 +48,22 @@ mod handle;
 
 mod subscription;
 
+mod durable;
+mod saved;
+
+mod rollout;
+
 pub use bucket::bucket;
 pub use change::{Change, Edit, Note, Step};
+pub use durable::{DurableError, DurableFlags, OpenError};
 pub use flag::{Catalogue, CatalogueError, Flag, UnknownFlag};
 pub use flags::{Audit, ChangeError, Flags};
 pub use handle::FlagHandle;
+pub use rollout::{
+    Check, CheckResult, Health, NotReady, Observation, Plan, PlanError, PlanFault, Risk, Rollout,
+    RolloutEntry, RolloutError, RolloutState, RolloutStatus, Sample, Stage, Thresholds, Transition,
+};
+pub use saved::DamagedState;
 pub use subscription::{Notice, SubscribeError, Subscription};
 pub use value::{Setting, Value, ValueError};
 

@@ -104,3 +104,79 @@ async fn a_walk_does_not_follow_a_link_in_a_circle() {
     let found = Env::current().files().walk(&scratch.0, 10).await.unwrap();
     assert_eq!(found, [scratch.0.join("file")]);
 }
+
+/// The claims about changes, in an empty folder.
+async fn check_changes(env: Env, root: PathBuf) {
+    let files = env.files();
+    let (folder, file) = (root.join("new/folder"), root.join("new/folder/state"));
+    files.create_folder(&folder).await.unwrap();
+    files.create_folder(&folder).await.unwrap();
+    for text in ["first", "second"] {
+        files.replace(&file, text.into()).await.unwrap();
+        assert_eq!(files.read(&file, 99).await.unwrap(), text.as_bytes());
+    }
+    let lock = files.lock(folder.join("lock"), "process 1".to_owned()).await.unwrap();
+    let refused = files.lock(folder.join("lock"), "process 2".to_owned()).await.unwrap_err();
+    assert!(
+        matches!(&refused, FileError::Locked { holder, .. } if holder == "process 1"),
+        "{refused:?}"
+    );
+    drop(lock);
+    drop(files.lock(folder.join("lock"), "process 2".to_owned()).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_disk_is_changed_as_promised() {
+    let scratch = Scratch::new("changes");
+    check_changes(Env::current(), scratch.0.clone()).await;
+    let file = scratch.0.join("new/folder/state");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(file.parent().unwrap()), mode(&file)), (0o700, 0o600));
+    }
+    // A folder stands where the file belongs.
+    let refused = Env::current().files().replace(scratch.0.join("new"), b"x".to_vec()).await;
+    assert!(matches!(refused, Err(FileError::Io { .. })), "{refused:?}");
+    assert_eq!(fs::read(&file).unwrap(), b"second");
+}
+
+#[test]
+fn the_simulated_tree_is_changed_as_promised() {
+    let mut simulation = Simulation::new(1, SimOptions::default());
+    let env = simulation.env();
+    simulation.block_on(check_changes(env, PathBuf::from("/data")));
+}
+
+/// A reader stands for a crash at any moment: what it finds is what would be left.
+///
+/// Guarantee FI1
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_replaced_file_is_whole_at_every_moment() {
+    let scratch = Scratch::new("whole");
+    let path = scratch.0.join("state");
+    let content = |byte: u8| vec![byte; 1 << 20];
+    fs::write(&path, content(0)).unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let read = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut read = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let found = fs::read(&path).unwrap();
+                assert!(found.len() == 1 << 20 && found.iter().all(|byte| *byte == found[0]));
+                read += 1;
+            }
+            read
+        });
+        let replace = async {
+            for byte in 1..40 {
+                Env::current().files().replace(&path, content(byte)).await.unwrap();
+            }
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(replace));
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(read > 0, "nobody looked");
+}

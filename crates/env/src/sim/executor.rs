@@ -3,6 +3,7 @@
 use super::ready::{Ready, Slot};
 use super::task::{Running, Signal, Task};
 use super::{BoxFuture, SimOptions};
+use crate::files::ReplaceFault;
 use crate::random::{Random, mix};
 use foundation_types::Instant;
 use std::collections::BTreeMap;
@@ -33,6 +34,16 @@ pub(crate) struct Shared {
     pub(super) blocking: Arc<Semaphore>,
     state: Mutex<State>,
     tree: Mutex<Tree>,
+    disk: Mutex<Disk>,
+}
+
+/// What is known of the simulated disk beside its files.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    /// Locked files, and what their holders have written of themselves.
+    pub(crate) locked: BTreeMap<PathBuf, String>,
+    /// How the next replacement fails.
+    pub(crate) next_replace: Option<ReplaceFault>,
 }
 
 /// The in-memory files.
@@ -109,7 +120,14 @@ impl Shared {
             closed: false,
         };
         let blocking = Arc::new(Semaphore::new(BLOCKING_PLACES));
-        Self { seed, options, blocking, state: Mutex::new(state), tree: Mutex::default() }
+        Self {
+            seed,
+            options,
+            blocking,
+            state: Mutex::new(state),
+            tree: Mutex::default(),
+            disk: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,6 +137,11 @@ impl Shared {
     /// Returns the in-memory files, locked.
     pub(crate) fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what is known of the disk beside its files, locked.
+    pub(crate) fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Instant {
