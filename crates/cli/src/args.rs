@@ -73,6 +73,18 @@ Examples:
   foundation completions zsh  > ~/.zfunc/_foundation
   foundation completions fish > ~/.config/fish/completions/foundation.fish";
 
+const FLAGS_EXAMPLES: &str = "\
+Examples:
+  foundation flags list --data /var/lib/digest
+  foundation flags set spans on --data /var/lib/digest --why 'to see what is slow'
+  foundation flags audit --data /var/lib/digest --json";
+
+const ROLLOUT_EXAMPLES: &str = "\
+Examples:
+  foundation rollout status --plan examples/rollout/plan.toml --data /var/lib/digest
+  foundation rollout advance --plan examples/rollout/plan.toml --data /var/lib/digest --waive health --why 'first try'
+  foundation rollout rollback 0 --plan examples/rollout/plan.toml --data /var/lib/digest --why 'it was slow'";
+
 /// Runs supervised agents from a file.
 ///
 /// A system.toml describes agents, what they can do, and tasks that need it done. The agents live under
@@ -98,6 +110,16 @@ pub enum Command {
     ///
     /// Reports every fault at once: its file, line and column, the cause and what to do.
     Check(CheckArgs),
+    /// Lists and changes what is switched on for a system that is stopped.
+    ///
+    /// The flags stand in the data folder that `foundation run --data` is given, and take effect at its next start.
+    /// Every change is kept with who made it, when and why.
+    Flags(FlagsArgs),
+    /// Takes the flags of a stopped system through the stages of a plan, and back.
+    ///
+    /// A stage is an exact set of flags. The next one begins when every check says so; a check that is waived
+    /// stands in the history with the reason.
+    Rollout(RolloutArgs),
     /// Prints a completion script for a shell.
     Completions(CompletionsArgs),
 }
@@ -139,6 +161,11 @@ pub struct RunArgs {
     /// span. Progress is then written in plain lines.
     #[arg(long, value_name = "FILTER", value_parser = filter)]
     pub log: Option<Targets>,
+    /// The folder in which the system's flags stand; see `foundation flags`. Without it everything is switched on.
+    ///
+    /// It is created if it is not there, with all flags off. One system at a time has it.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Also lists the agents that match a query when the work is over, before they are stopped; see --query-every
     /// for before.
     ///
@@ -157,6 +184,140 @@ pub struct RunArgs {
     /// `elapsed_ms` and `found`. --quiet leaves out the progress and not the answers. From 0.1 to 86,400 seconds.
     #[arg(long, value_name = "SECONDS", value_parser = interval, requires = "query")]
     pub query_every: Option<Duration>,
+}
+
+/// Arguments of `flags`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = FLAGS_EXAMPLES)]
+pub struct FlagsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: FlagsAction,
+    /// The data folder of the system.
+    #[arg(long, value_name = "DIR", global = true, default_value = ".foundation")]
+    pub data: PathBuf,
+    /// Prints one JSON object instead of a table.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Why something is changed, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Reason {
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    pub why: String,
+    /// Who; the user of this terminal if not given.
+    #[arg(long, value_name = "NAME")]
+    pub who: Option<String>,
+}
+
+/// What `flags` does.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum FlagsAction {
+    /// Lists all flags and what they are.
+    List,
+    /// Sets a flag for everybody: on, off, or a percentage of keys such as 25%.
+    Set {
+        /// The flag.
+        flag: String,
+        /// on, off or a percentage.
+        value: foundation_flags::Value,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Sets a flag for one key, whatever it is for others.
+    Override {
+        /// The flag.
+        flag: String,
+        /// The key.
+        key: String,
+        /// What it is for that key; `none` takes the override back.
+        on: OverrideTo,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Turns all flags off for everybody, overrides included.
+    Off {
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Lists who changed what, when and why, the oldest first.
+    Audit,
+}
+
+/// What a flag is for one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OverrideTo {
+    /// On.
+    On,
+    /// Off.
+    Off,
+    /// What it is for everybody.
+    None,
+}
+
+impl OverrideTo {
+    pub(crate) fn as_option(self) -> Option<bool> {
+        match self {
+            Self::On => Some(true),
+            Self::Off => Some(false),
+            Self::None => None,
+        }
+    }
+}
+
+/// Arguments of `rollout`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = ROLLOUT_EXAMPLES)]
+pub struct RolloutArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: RolloutAction,
+    /// The plan.
+    #[arg(long, value_name = "FILE", global = true, default_value = "examples/rollout/plan.toml")]
+    pub plan: PathBuf,
+    /// The data folder of the system.
+    #[arg(long, value_name = "DIR", global = true, default_value = ".foundation")]
+    pub data: PathBuf,
+    /// Prints one JSON object instead of tables.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What `rollout` does.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum RolloutAction {
+    /// Shows the stage in force, and what the next one waits for.
+    Status,
+    /// Begins the next stage.
+    Advance {
+        /// A check that does not count this time; may be repeated.
+        #[arg(long, value_name = "CHECK")]
+        waive: Vec<String>,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Goes back to an earlier stage; 0 is before the first.
+    Rollback {
+        /// The stage.
+        to: usize,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Turns all flags off, those of the plan and all others, and goes back to stage 0.
+    Emergency {
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Lists what was done, the oldest first.
+    History,
 }
 
 /// Arguments of `check`.

@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod run;
 mod signals;
+mod steer;
 
 mod answers;
 mod failure;
@@ -25,13 +26,17 @@ use std::io::{self, Write};
 
 use clap::Parser;
 
-pub use args::{CheckArgs, ChosenShell, Cli, Command, CompletionsArgs, RunArgs};
+pub use args::{
+    CheckArgs, ChosenShell, Cli, Command, CompletionsArgs, FlagsAction, FlagsArgs, OverrideTo,
+    Reason, RolloutAction, RolloutArgs, RunArgs,
+};
 pub use check::check;
 pub use completions::completions;
 pub use exit::Exit;
 pub use progress::{ProgressMode, ProgressSample, ProgressStream, ProgressView};
 pub use report::{Output, RunSummary, TaskSummary};
 pub use run::run;
+pub use steer::{flags, rollout};
 
 /// Parses arguments, carries the command out and returns the exit code.
 ///
@@ -47,6 +52,8 @@ pub fn main_with(
         // It writes, and flushes, while it listens for signals.
         Ok(Command::Run(args)) => run(&args, out, err),
         Ok(Command::Check(args)) => check(&args, &mut out, err).and_then(flushed(&mut out)),
+        Ok(Command::Flags(args)) => flags(&args, &mut out, err).and_then(flushed(&mut out)),
+        Ok(Command::Rollout(args)) => rollout(&args, &mut out, err).and_then(flushed(&mut out)),
         Ok(Command::Completions(args)) => completions(&args, &mut out).and_then(flushed(&mut out)),
         Err(error) => usage(&error, &mut out, err).and_then(flushed(&mut out)),
     };

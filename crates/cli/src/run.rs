@@ -1,12 +1,13 @@
 //! `foundation run`.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
 use foundation_agent::Actions;
 use foundation_env::{Either, Env, select_biased};
-use foundation_node::{Node, NodeError, NodeStatus, RunOptions, SystemSpec, check_input};
+use foundation_node::{Node, NodeError, NodeStatus, RunOptions, Switches, SystemSpec, check_input};
 use foundation_process::{Limits, ShutdownReport, System};
 use foundation_registry::Query;
 use foundation_types::{Code, Error, Instant};
@@ -55,7 +56,26 @@ pub fn run(
     logs::install(args.log.as_ref());
     let mut limits = Limits::default();
     limits.strict_supervision = true;
-    let system = System::with_limits(Env::tokio(runtime.handle().clone()), limits);
+    let env = Env::tokio(runtime.handle().clone());
+    let switches = match args.data.as_deref().map(|data| switches(&runtime, &env, data)).transpose()
+    {
+        Ok(switches) => switches,
+        Err(error) => {
+            let failure = Failure::of_error("data", &error);
+            let End { exit, output, remark } =
+                End::failed(Exit::Usage, &failure, (None, None), args.json);
+            write!(err, "{remark}")?;
+            let written = out.write_all(output.as_bytes()).and_then(|()| out.flush());
+            return exit.unless_unwritable(written);
+        }
+    };
+    if let Some(switches) = &switches {
+        limits = switches.limits(limits);
+    }
+    let system = System::with_limits(env, limits);
+    if let Some(switches) = &switches {
+        switches.apply(&system);
+    }
     let exit = runtime.block_on(async {
         let driver = Driver::new(&system, &mut signals, args, err);
         let End { exit, output, remark } = Box::pin(driver.drive(spec, &options)).await?;
@@ -110,6 +130,16 @@ fn stream(args: &RunArgs) -> ProgressStream {
         ProgressStream::Terminal if args.log.is_some() => ProgressStream::Dumb,
         stream => stream,
     }
+}
+
+/// The flags of a data folder.
+fn switches(runtime: &Runtime, env: &Env, data: &Path) -> Result<Switches, Error> {
+    runtime.block_on(Switches::open(env.clone(), data)).map_err(|cause| {
+        Error::new(Code::InitializationFailed, "the data folder cannot be used")
+            .with("folder", data.display().to_string())
+            .with_remedy("see the cause; end the system that has the folder, or name another one")
+            .caused_by(cause)
+    })
 }
 
 fn cores() -> usize {

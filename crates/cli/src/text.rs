@@ -51,6 +51,25 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 }
 
+/// A moment by the wall clock as people write it: day and time of UTC, to the second.
+///
+/// The day of a count of days is Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is
+/// the last of one.
+pub(crate) fn utc(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1_000;
+    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Makes a name from a file system or a file safe to print: control characters could move the cursor or
 /// rewrite the screen.
 pub(crate) fn printable(text: &str) -> String {

@@ -44,6 +44,7 @@ mod tree;
 
 mod input;
 mod node;
+mod switches;
 
 mod diagnostic;
 mod error;
@@ -53,3 +54,4 @@ pub use error::NodeError;
 pub use input::check_input;
 pub use node::{Node, NodeStatus, RunOptions};
 pub use spec::{PoolSpec, RestartSpec, RestartType, SystemSpec};
+pub use switches::{CONTEXT_PROPAGATION, SPANS, STRICT_SUPERVISION, Switches, SwitchesError};

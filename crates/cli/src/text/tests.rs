@@ -41,3 +41,18 @@ fn one_is_singular() {
     assert_eq!(counted(0, "file", "files"), "0 files");
     assert_eq!(counted(1, "file", "files"), "1 file");
 }
+
+#[test]
+fn moments_are_days_and_times_of_utc() {
+    let cases = [
+        (0, "1970-01-01 00:00:00Z"),
+        (951_782_399_999, "2000-02-28 23:59:59Z"),
+        (951_782_400_000, "2000-02-29 00:00:00Z"),
+        (1_709_251_200_000, "2024-03-01 00:00:00Z"),
+        (1_795_737_599_000, "2026-11-26 23:59:59Z"),
+        (4_107_542_400_000, "2100-03-01 00:00:00Z"),
+    ];
+    for (unix_ms, expected) in cases {
+        assert_eq!(super::utc(unix_ms), expected);
+    }
+}

@@ -3,7 +3,7 @@ use foundation_env::sim::{SimOptions, Simulation};
 use super::*;
 use crate::flag::Flag;
 
-const PLAN: &str = include_str!("../../../../examples/rollout/plan.toml");
+const PLAN: &str = include_str!("tests/plan.toml");
 const FLAGS: [&str; 7] = [
     "context_propagation",
     "other",
