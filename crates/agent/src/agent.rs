@@ -7,14 +7,22 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use foundation_process::{Context, Outcome, Process, System, catch_panic};
-use foundation_telemetry::{InSpan, OpenSpan, SpanStatus};
-use foundation_types::{Code, Error, ExitReason, Pid};
+use foundation_telemetry::{InSpan, Metric, OpenSpan, SpanStatus};
+use foundation_types::{Code, Error, ExitReason, Instant, Pid};
 
 use crate::action::ActionHandle;
 use crate::capability::Capability;
 use crate::context::ActionContext;
 use crate::directory::{Directory, DirectoryEntry};
 use crate::job::{Death, Job, Manner, Moment};
+
+static JOBS: Metric<2> = Metric::counter(
+    "foundation_agent_jobs_total",
+    ["capability", "outcome"],
+    "Jobs that agents carried out.",
+);
+static JOB_US: Metric<1> =
+    Metric::histogram("foundation_agent_job_us", ["capability"], "How long jobs took.");
 
 /// A process with capabilities.
 ///
@@ -67,6 +75,7 @@ impl Agent {
             return Ok(());
         };
         self.tell_load(true);
+        let begun = system.env().now();
         let scope = self.context.clone().with_cancel(cancelled);
         let mut running = system.env().blocking(move || catch_panic(|| action.run(&input, &scope)));
         if death.is_some_and(|death| death.moment == Moment::During) {
@@ -76,6 +85,7 @@ impl Agent {
         }
         let result = running.await?.map_err(ExitReason::panic)?;
         die_if(death, Moment::After, system, own).await;
+        self.count(&capability, begun, result.is_ok(), system);
         match &result {
             Ok(_) => tracing::debug!("the action is done"),
             Err(error) => {
@@ -90,6 +100,19 @@ impl Agent {
         answer.send(result);
         self.jobs_done += 1;
         Ok(())
+    }
+
+    /// A metric that cannot be had is not counted in; the job is done all the same.
+    fn count(&self, capability: &Capability, begun: Instant, is_ok: bool, system: &System) {
+        let metrics = system.telemetry().metrics();
+        let outcome = if is_ok { "ok" } else { "error" };
+        if let Ok(jobs) = JOBS.to_counter(metrics, [capability.as_str(), outcome]) {
+            jobs.increment();
+        }
+        if let Ok(took) = JOB_US.to_histogram(metrics, [capability.as_str()]) {
+            let duration = system.env().now().saturating_duration_since(begun);
+            took.record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+        }
     }
 
     fn tell_load(&mut self, is_busy: bool) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use foundation_node::Found;
 use foundation_types::Instant;
 use serde::Serialize;
 
-use crate::found::Found;
+use crate::found;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,6 @@ impl Answers {
                 Err(error) => format!("error: the answer has no JSON form: {error}\n"),
             };
         }
-        format!("after {seconds}.{} s: {}", elapsed.subsec_millis() / 100, found.human())
+        format!("after {seconds}.{} s: {}", elapsed.subsec_millis() / 100, found::human(found))
     }
 }

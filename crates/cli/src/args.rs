@@ -73,6 +73,14 @@ Examples:
   foundation completions zsh  > ~/.zfunc/_foundation
   foundation completions fish > ~/.config/fish/completions/foundation.fish";
 
+const ASK_EXAMPLES: &str = "\
+Examples:
+  foundation run examples/digest/system.toml --data /var/lib/digest
+  foundation status --data /var/lib/digest
+  foundation ps --data /var/lib/digest --json | jq '.processes[].name'
+  foundation query 'capability:text.stats load>0' --data /var/lib/digest
+  foundation stop --data /var/lib/digest";
+
 const FLAGS_EXAMPLES: &str = "\
 Examples:
   foundation flags list --data /var/lib/digest
@@ -110,10 +118,37 @@ pub enum Command {
     ///
     /// Reports every fault at once: its file, line and column, the cause and what to do.
     Check(CheckArgs),
-    /// Lists and changes what is switched on for a system that is stopped.
+    /// Shows the processes of a running system as a tree.
     ///
-    /// The flags stand in the data folder that `foundation run --data` is given, and take effect at its next start.
-    /// Every change is kept with who made it, when and why.
+    /// With their mailboxes (messages that wait, and the most that may), how many messages each has handled, the
+    /// estimated time it was busy, and the message it is at or was at last.
+    #[command(after_help = ASK_EXAMPLES)]
+    Ps(AskArgs),
+    /// Lists the agents of a running system that match a query.
+    ///
+    /// The query is that of `foundation run --query`.
+    #[command(after_help = ASK_EXAMPLES)]
+    Query {
+        /// The query; all agents if it is empty.
+        #[arg(value_name = "QUERY", default_value = "", value_parser = query)]
+        query: String,
+        /// Of which system.
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Shows how far a running system is.
+    #[command(after_help = ASK_EXAMPLES)]
+    Status(AskArgs),
+    /// Stops a running system in order, as Ctrl-C at its terminal does.
+    #[command(after_help = ASK_EXAMPLES)]
+    Stop(AskArgs),
+    /// Prints the metrics of a running system in the text format of Prometheus.
+    #[command(after_help = ASK_EXAMPLES)]
+    Metrics(AskArgs),
+    /// Lists and changes what is switched on.
+    ///
+    /// The flags stand in the data folder that `foundation run --data` is given. Those of a running system change at
+    /// once, but for what takes effect at a start only. Every change is kept with who made it, when and why.
     Flags(FlagsArgs),
     /// Takes the flags of a stopped system through the stages of a plan, and back.
     ///
@@ -161,9 +196,10 @@ pub struct RunArgs {
     /// span. Progress is then written in plain lines.
     #[arg(long, value_name = "FILTER", value_parser = filter)]
     pub log: Option<Targets>,
-    /// The folder in which the system's flags stand; see `foundation flags`. Without it everything is switched on.
+    /// The folder in which the system's flags stand, and through which it can be asked while it runs; see
+    /// `foundation flags` and `foundation ps`. Without it everything is switched on and nobody can ask.
     ///
-    /// It is created if it is not there, with all flags off. One system at a time has it.
+    /// It is created if it is not there, for its owner only, with all flags off. One system at a time has it.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Also lists the agents that match a query when the work is over, before they are stopped; see --query-every
@@ -184,6 +220,17 @@ pub struct RunArgs {
     /// `elapsed_ms` and `found`. --quiet leaves out the progress and not the answers. From 0.1 to 86,400 seconds.
     #[arg(long, value_name = "SECONDS", value_parser = interval, requires = "query")]
     pub query_every: Option<Duration>,
+}
+
+/// Which running system is asked, and how it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct AskArgs {
+    /// The data folder that the system was started with.
+    #[arg(long, value_name = "DIR", default_value = ".foundation")]
+    pub data: PathBuf,
+    /// Prints one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `flags`.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 
-use foundation_node::{Diagnostic, Diagnostics, NodeError};
+use foundation_node::{Diagnostic, Diagnostics, Found, NodeError};
 use foundation_types::Error;
 use foundation_workflow::{RunError, RunStatus};
 use serde::Serialize;
 
-use crate::found::Found;
 use crate::report::RunSummary;
 use crate::text::{Table, counted, grouped, printable};
 

@@ -1,78 +1,24 @@
-//! What `run --query` lists.
+//! What a query of agents finds, as text.
 
-use foundation_registry::{Page, Query};
-use serde::Serialize;
+use foundation_node::{Found, FoundAgent};
 
 use crate::text::{Table, counted};
 
-/// The agents that match a query.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Found {
-    /// The query.
-    pub query: String,
-    /// The revision of the registry of which this is the answer.
-    pub revision: u64,
-    /// Whether there are more than its limit.
-    pub has_more: bool,
-    /// Who matches, in the order of the query.
-    pub agents: Vec<FoundAgent>,
-}
-
-/// An agent that matches.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct FoundAgent {
-    /// Its name among the agents.
-    pub id: String,
-    /// Its pid.
-    pub pid: String,
-    /// What it is.
-    pub r#type: String,
-    /// How well it does.
-    pub health: String,
-    /// How many jobs it is at; `null` if its entry does not say.
-    pub load: Option<f64>,
-    /// What it can do.
-    pub capabilities: Vec<String>,
-}
-
-impl Found {
-    /// Takes the answer to a query over.
-    pub fn new(query: &Query, page: &Page) -> Self {
-        let agents = page.registrations.iter().map(|found| FoundAgent {
-            id: found.name.local_id().to_owned(),
-            pid: found.pid.to_string(),
-            r#type: found.metadata.kind().as_str().to_owned(),
-            health: found.metadata.health().as_str().to_owned(),
-            load: found.metadata.resource("load"),
-            capabilities: found.metadata.capabilities().map(str::to_owned).collect(),
-        });
-        Self {
-            query: query.to_string(),
-            revision: page.revision.get(),
-            has_more: page.next.is_some(),
-            agents: agents.collect(),
+/// Returns what was found as a table.
+pub(crate) fn human(found: &Found) -> String {
+    let count = counted(found.agents.len(), "agent", "agents");
+    let what = if found.query.is_empty() { String::new() } else { format!(" for {}", found.query) };
+    let more = if found.has_more { ", and more" } else { "" };
+    let mut text = format!("{count}{more}{what}\n");
+    if !found.agents.is_empty() {
+        let mut table = Table::new(["agent", "pid", "type", "health", "load", "capabilities"]);
+        for agent in &found.agents {
+            let FoundAgent { id, pid, r#type, health, load, capabilities } = agent.clone();
+            let load = load.map_or_else(String::new, |load| load.to_string());
+            table.row([id, pid, r#type, health, load, capabilities.join(" ")]);
         }
+        text.push_str(&table.render());
     }
-
-    /// Returns it as a table.
-    pub fn human(&self) -> String {
-        let count = counted(self.agents.len(), "agent", "agents");
-        let what =
-            if self.query.is_empty() { String::new() } else { format!(" for {}", self.query) };
-        let more = if self.has_more { ", and more" } else { "" };
-        let mut text = format!("{count}{more}{what}\n");
-        if !self.agents.is_empty() {
-            let mut table = Table::new(["agent", "pid", "type", "health", "load", "capabilities"]);
-            for agent in &self.agents {
-                let FoundAgent { id, pid, r#type, health, load, capabilities } = agent.clone();
-                let load = load.map_or_else(String::new, |load| load.to_string());
-                table.row([id, pid, r#type, health, load, capabilities.join(" ")]);
-            }
-            text.push_str(&table.render());
-        }
-        text.push('\n');
-        text
-    }
+    text.push('\n');
+    text
 }

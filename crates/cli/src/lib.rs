@@ -13,7 +13,9 @@ mod run;
 mod signals;
 mod steer;
 
+mod answer;
 mod answers;
+mod ask;
 mod failure;
 mod found;
 mod logs;
@@ -25,11 +27,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::Parser;
+use foundation_node::Command as Ask;
 
 pub use args::{
-    CheckArgs, ChosenShell, Cli, Command, CompletionsArgs, FlagsAction, FlagsArgs, OverrideTo,
-    Reason, RolloutAction, RolloutArgs, RunArgs,
+    AskArgs, CheckArgs, ChosenShell, Cli, Command, CompletionsArgs, FlagsAction, FlagsArgs,
+    OverrideTo, Reason, RolloutAction, RolloutArgs, RunArgs,
 };
+pub use ask::ask_system;
 pub use check::check;
 pub use completions::completions;
 pub use exit::Exit;
@@ -52,6 +56,11 @@ pub fn main_with(
         // It writes, and flushes, while it listens for signals.
         Ok(Command::Run(args)) => run(&args, out, err),
         Ok(Command::Check(args)) => check(&args, &mut out, err).and_then(flushed(&mut out)),
+        Ok(Command::Ps(args)) => asked(&Ask::Processes, &args, &mut out, err),
+        Ok(Command::Query { query, ask }) => asked(&Ask::Query { query }, &ask, &mut out, err),
+        Ok(Command::Status(args)) => asked(&Ask::Status, &args, &mut out, err),
+        Ok(Command::Stop(args)) => asked(&Ask::Stop, &args, &mut out, err),
+        Ok(Command::Metrics(args)) => asked(&Ask::Metrics, &args, &mut out, err),
         Ok(Command::Flags(args)) => flags(&args, &mut out, err).and_then(flushed(&mut out)),
         Ok(Command::Rollout(args)) => rollout(&args, &mut out, err).and_then(flushed(&mut out)),
         Ok(Command::Completions(args)) => completions(&args, &mut out).and_then(flushed(&mut out)),
@@ -64,6 +73,15 @@ pub fn main_with(
             Ok(()) | Err(_) => Exit::Failed,
         },
     }
+}
+
+fn asked(
+    command: &Ask,
+    args: &AskArgs,
+    out: &mut impl Write,
+    err: &mut dyn Write,
+) -> io::Result<Exit> {
+    ask_system(command, args, out, err).and_then(flushed(out))
 }
 
 fn flushed(out: &mut impl Write) -> impl FnOnce(Exit) -> io::Result<Exit> {

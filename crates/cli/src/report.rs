@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use foundation_agent::Payload;
 use foundation_agent::digest::DigestReport;
+use foundation_node::Found;
 use foundation_types::Error;
 use foundation_workflow::{RunStatus, TaskStatus};
 use serde::Serialize;
 
-use crate::found::Found;
+use crate::found;
 use crate::progress::per_second;
 use crate::text::{Table, counted, grouped, printable, size};
 
@@ -137,7 +138,7 @@ impl Output {
             None => format!("{}\n\n", self.report.as_str()),
         };
         if let Some(found) = &self.found {
-            text.push_str(&found.human());
+            text.push_str(&found::human(found));
         }
         text.push_str(&run_lines(&self.run));
         text

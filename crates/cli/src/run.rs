@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use foundation_agent::Actions;
 use foundation_env::{Either, Env, select_biased};
-use foundation_node::{Node, NodeError, NodeStatus, RunOptions, Switches, SystemSpec, check_input};
+use foundation_node::{
+    Control, Found, Node, NodeError, NodeStatus, RunOptions, Switches, SystemSpec, check_input,
+};
 use foundation_process::{Limits, ShutdownReport, System};
 use foundation_registry::Query;
 use foundation_types::{Code, Error, Instant};
@@ -18,7 +20,7 @@ use crate::answers::Answers;
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::found::Found;
+use crate::found;
 use crate::logs;
 use crate::progress::{ProgressMode, ProgressSample, ProgressStream, ProgressView};
 use crate::report::{Output, RunSummary};
@@ -77,7 +79,8 @@ pub fn run(
         switches.apply(&system);
     }
     let exit = runtime.block_on(async {
-        let driver = Driver::new(&system, &mut signals, args, err);
+        let steered = args.data.as_deref().zip(switches);
+        let driver = Driver::new(&system, &mut signals, args, err).with_control(steered);
         let End { exit, output, remark } = Box::pin(driver.drive(spec, &options)).await?;
         write!(err, "{remark}")?;
         let written = system
@@ -180,7 +183,7 @@ impl End {
     ) -> Self {
         let remark = failure.text().to_owned();
         if !json {
-            return Self { exit, output: found.map(Found::human).unwrap_or_default(), remark };
+            return Self { exit, output: found.map(found::human).unwrap_or_default(), remark };
         }
         match failure.json(run, found) {
             Ok(output) => Self { exit, output, remark },
@@ -220,6 +223,8 @@ struct Driver<'a> {
     view: ProgressView,
     /// How far the run was when it was last seen; `None` before it has begun.
     seen: Option<Seen>,
+    /// Where others may ask, and what they may switch.
+    steered: Option<(&'a Path, Switches)>,
     err: &'a mut dyn Write,
 }
 
@@ -245,8 +250,39 @@ impl<'a> Driver<'a> {
         // Checked with the arguments.
         let query = args.query.as_ref().and_then(|text| text.parse().ok());
         let answers = args.query_every.map(|every| Answers::new(every, json, started));
-        let (stop, found, seen) = (None, None, None);
-        Self { system, signals, stop, json, query, found, answers, started, view, seen, err }
+        let (stop, found, seen, steered) = (None, None, None, None);
+        Self {
+            system,
+            signals,
+            stop,
+            json,
+            query,
+            found,
+            answers,
+            started,
+            view,
+            seen,
+            steered,
+            err,
+        }
+    }
+
+    fn with_control(mut self, steered: Option<(&'a Path, Switches)>) -> Self {
+        self.steered = steered;
+        self
+    }
+
+    /// Lets others ask while the run goes on; one that cannot be asked runs all the same.
+    fn listen(&mut self, node: &Node, name: &str) -> io::Result<Option<Control>> {
+        let Some((folder, switches)) = self.steered.clone() else { return Ok(None) };
+        match Control::listen(self.system, node, name, switches, folder) {
+            Ok(control) => Ok(Some(control)),
+            Err(error) => {
+                let folder = folder.display();
+                writeln!(self.err, "warning: nobody can ask through {folder}: {error}")?;
+                Ok(None)
+            }
+        }
     }
 
     async fn drive(mut self, spec: SystemSpec, options: &RunOptions) -> io::Result<End> {
@@ -264,6 +300,7 @@ impl<'a> Driver<'a> {
         spec: SystemSpec,
         options: &RunOptions,
     ) -> io::Result<Result<End, AtOnce>> {
+        let name = spec.name.clone();
         let node = match self.start(spec, options).await {
             Either::First(Ok(node)) => node,
             Either::First(Err(error)) => {
@@ -277,6 +314,7 @@ impl<'a> Driver<'a> {
                 return Ok(Ok(self.failed(exit, Failure::interrupted())));
             }
         };
+        let _control = self.listen(&node, &name)?;
         let watched = Box::pin(self.watch(&node)).await?;
         self.found = self.query.as_ref().map(|query| Found::new(query, &node.query(query)));
         let outcome = match watched {

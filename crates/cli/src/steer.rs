@@ -5,18 +5,20 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::anyhow;
-use foundation_env::Env;
+use anyhow::{anyhow, bail};
+use foundation_env::{Env, FileError};
 use foundation_flags::{
-    Change, Edit, Health, Note, Plan, Rollout, RolloutError, RolloutState, RolloutStatus, Setting,
-    Transition,
+    Change, Edit, Health, Note, OpenError, Plan, Rollout, RolloutError, RolloutState,
+    RolloutStatus, Setting, Transition,
 };
-use foundation_node::Switches;
+use foundation_node::{Command, Switches, SwitchesError, ask};
 use foundation_types::Deadline;
 use serde_json::json;
 use tokio::runtime::Builder;
 
+use crate::answer::{self, Answer};
 use crate::args::{FlagsAction, FlagsArgs, Reason, RolloutAction, RolloutArgs};
+use crate::ask::shown;
 use crate::exit::Exit;
 use crate::text::{Table, printable, utc};
 
@@ -25,22 +27,15 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest plan that is read, in bytes.
 const PLAN_BYTES_MAX: u64 = 1 << 20;
 
-/// What is printed when a command is done.
-struct Answer {
-    text: String,
-    json: serde_json::Value,
-}
-
 /// Carries out a command of `foundation flags`.
 ///
 /// # Errors
 /// The error of the stream when the answer cannot be written.
 pub fn flags(args: &FlagsArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    print(
-        on_folder(
-            &args.data,
-            |env, switches| async move { flags_answer(&env, &switches, args).await },
-        ),
+    answer::print(
+        on_folder(&args.data, for_running(&args.action), |env, switches| async move {
+            flags_answer(&env, &switches, args).await
+        }),
         args.json,
         out,
         err,
@@ -52,8 +47,8 @@ pub fn flags(args: &FlagsArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
 /// # Errors
 /// The error of the stream when the answer cannot be written.
 pub fn rollout(args: &RolloutArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    print(
-        on_folder(&args.data, |env, switches| async move {
+    answer::print(
+        on_folder(&args.data, None, |env, switches| async move {
             let file = args.plan.display().to_string();
             let bytes = env.files().read(&args.plan, PLAN_BYTES_MAX).await?;
             let text = String::from_utf8(bytes)?;
@@ -67,43 +62,47 @@ pub fn rollout(args: &RolloutArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
     )
 }
 
-/// Runs `f` with the flags of a folder.
+/// Runs `f` with the flags of a folder, or asks the system that has it.
 fn on_folder<F: Future<Output = anyhow::Result<Answer>>>(
     folder: &Path,
+    running: Option<Command>,
     f: impl FnOnce(Env, Switches) -> F,
 ) -> anyhow::Result<Answer> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let env = Env::tokio(runtime.handle().clone());
     runtime.block_on(async {
-        let switches = Switches::open(env.clone(), folder).await?;
-        f(env, switches).await
+        match Switches::open(env.clone(), folder).await {
+            Ok(switches) => f(env, switches).await,
+            Err(SwitchesError::Open(OpenError::File(FileError::Locked { .. }))) => {
+                let Some(command) = running else { bail!("{}", stop_first(folder)) };
+                let reply = ask(&env, folder, &command, deadline(&env)).await?;
+                Ok(shown(&reply))
+            }
+            Err(error) => Err(error.into()),
+        }
     })
 }
 
-fn print(
-    answer: anyhow::Result<Answer>,
-    as_json: bool,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Exit> {
-    match answer {
-        Ok(answer) if as_json => writeln!(out, "{}", answer.json).map(|()| Exit::Success),
-        Ok(answer) => out.write_all(answer.text.as_bytes()).map(|()| Exit::Success),
-        Err(error) => {
-            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-            if as_json {
-                writeln!(out, "{}", json!({ "error": causes.join(": ") }))?;
-            }
-            for (index, cause) in causes.iter().enumerate() {
-                let label = if index == 0 { "error" } else { "  cause" };
-                writeln!(
-                    err,
-                    "{label}: {}",
-                    cause.lines().map(printable).collect::<Vec<_>>().join("\n")
-                )?;
-            }
-            Ok(Exit::Failed)
+fn stop_first(folder: &Path) -> String {
+    let folder = folder.display();
+    format!("a system runs with the folder {folder}: `foundation stop --data {folder}` first")
+}
+
+/// What a running system is asked instead, if it can do that.
+fn for_running(action: &FlagsAction) -> Option<Command> {
+    let who = |reason: &Reason| note(reason).who().to_owned();
+    match action {
+        FlagsAction::List => Some(Command::Flags),
+        FlagsAction::Set { flag, value, reason } => Some(Command::SetFlag {
+            flag: flag.clone(),
+            value: *value,
+            who: who(reason),
+            why: reason.why.clone(),
+        }),
+        FlagsAction::Off { reason } => {
+            Some(Command::TurnAllOff { who: who(reason), why: reason.why.clone() })
         }
+        FlagsAction::Override { .. } | FlagsAction::Audit => None,
     }
 }
 

@@ -21,6 +21,11 @@ impl Note {
     /// The longest reason, in bytes.
     pub const WHY_BYTES_MAX: usize = 1_024;
 
+    /// Who changes something.
+    pub fn who(&self) -> &str {
+        &self.who
+    }
+
     /// Makes a note.
     pub fn new(who: &str, why: &str) -> Self {
         Self { who: bounded(who, Self::WHO_BYTES_MAX), why: bounded(why, Self::WHY_BYTES_MAX) }

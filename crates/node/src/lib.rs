@@ -42,15 +42,24 @@ mod tasks;
 
 mod tree;
 
+mod gauges;
 mod input;
 mod node;
 mod switches;
 
+mod control;
+mod found;
+
 mod diagnostic;
 mod error;
 
+pub use control::{
+    AskError, Command, Control, ControlError, FlagView, Flags, ProcessView, Reply, RunView,
+    TaskView, ask,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use error::NodeError;
+pub use found::{Found, FoundAgent};
 pub use input::check_input;
 pub use node::{Node, NodeStatus, RunOptions};
 pub use spec::{PoolSpec, RestartSpec, RestartType, SystemSpec};

@@ -1,6 +1,7 @@
 //! A running system.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use foundation_agent::Directory;
@@ -12,6 +13,7 @@ use foundation_types::{Deadline, ExitReason};
 use foundation_workflow::{Chaos, KeeperMessage, RunOutcome, RunStatus};
 
 use crate::error::NodeError;
+use crate::gauges::Gauges;
 use crate::spec::SystemSpec;
 use crate::tree::Tree;
 
@@ -48,14 +50,16 @@ impl RunOptions {
 
 /// A running system: its supervision tree and the run its agents work on.
 ///
-/// Dropping it stops nothing; [`Node::stop`] does.
-#[derive(Debug)]
+/// Clones are of the same system. Dropping it stops nothing; [`Node::stop`] does.
+#[derive(Debug, Clone)]
 pub struct Node {
     system: System,
     root: Address<SupervisorMessage>,
     keeper: ChildAddress<KeeperMessage>,
     directory: Directory,
     agents: usize,
+    /// As long as anybody has the node.
+    _gauges: Option<Arc<Gauges>>,
 }
 
 /// How far a system is.
@@ -89,7 +93,9 @@ impl Node {
         let starting =
             Box::pin(system.process(root).label(label).supervised().start(Deadline::NEVER));
         let root = starting.await.map_err(NodeError::NotStarted)?;
-        Ok(Self { system: system.clone(), root, keeper, directory, agents })
+        // Without them there are fewer metrics; nothing else depends on it.
+        let gauges = Gauges::observe(system).ok().map(Arc::new);
+        Ok(Self { system: system.clone(), root, keeper, directory, agents, _gauges: gauges })
     }
 
     /// Waits for the end of the run.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use foundation_types::Instant;
 
 use super::Answers;
-use crate::found::{Found, FoundAgent};
+use foundation_node::{Found, FoundAgent};
 
 const MS: Duration = Duration::from_millis(1);
 

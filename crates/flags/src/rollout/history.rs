@@ -69,8 +69,8 @@ impl RolloutState {
     }
 
     pub(super) fn move_to(&mut self, to: usize, transition: Transition, note: &Note, now: u64) {
-        let unbounded = fault::planted("rollout_history_unbounded");
-        if self.history.len() >= Self::ENTRIES_MAX && !unbounded {
+        let keeps_all = fault::planted("rollout_history_unbounded");
+        if self.history.len() >= Self::ENTRIES_MAX && !keeps_all {
             self.history.remove(0);
             self.forgotten += 1;
         }
