@@ -85,7 +85,7 @@ impl Agent {
         }
         let result = running.await?.map_err(ExitReason::panic)?;
         die_if(death, Moment::After, system, own).await;
-        self.count(&capability, begun, result.is_ok(), system);
+        count(&capability, begun, result.is_ok(), system);
         match &result {
             Ok(_) => tracing::debug!("the action is done"),
             Err(error) => {
@@ -102,19 +102,6 @@ impl Agent {
         Ok(())
     }
 
-    /// A metric that cannot be had is not counted in; the job is done all the same.
-    fn count(&self, capability: &Capability, begun: Instant, is_ok: bool, system: &System) {
-        let metrics = system.telemetry().metrics();
-        let outcome = if is_ok { "ok" } else { "error" };
-        if let Ok(jobs) = JOBS.to_counter(metrics, [capability.as_str(), outcome]) {
-            jobs.increment();
-        }
-        if let Ok(took) = JOB_US.to_histogram(metrics, [capability.as_str()]) {
-            let duration = system.env().now().saturating_duration_since(begun);
-            took.record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
-        }
-    }
-
     fn tell_load(&mut self, is_busy: bool) {
         let Some(entry) = &mut self.entry else { return };
         if self.directory.set_busy(entry, is_busy).is_err() {
@@ -127,6 +114,19 @@ impl Agent {
             .with("agent", &self.name)
             .with("capability", capability)
             .with_remedy("report this as a defect: work is handed out by capability")
+    }
+}
+
+/// A metric that cannot be had is not counted in; the job is done all the same.
+fn count(capability: &Capability, begun: Instant, is_ok: bool, system: &System) {
+    let metrics = system.telemetry().metrics();
+    let outcome = if is_ok { "ok" } else { "error" };
+    if let Ok(jobs) = JOBS.to_counter(metrics, [capability.as_str(), outcome]) {
+        jobs.increment();
+    }
+    if let Ok(took) = JOB_US.to_histogram(metrics, [capability.as_str()]) {
+        let duration = system.env().now().saturating_duration_since(begun);
+        took.record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
     }
 }
 

@@ -46,7 +46,6 @@ impl Controlled {
                     })?;
                 Reply::Found(Found::new(&parsed, &self.node.query(&parsed)))
             }
-            Command::Stop if fault::planted("stop_not_passed_on") => Reply::Stopping,
             Command::Stop if self.node.interrupt().await => Reply::Stopping,
             Command::Stop => {
                 let message = "the keeper of the run did not take the order in time: try again";
@@ -107,6 +106,9 @@ impl Controlled {
     fn processes(&self) -> Vec<ProcessView> {
         let mut processes = self.system.processes();
         processes.sort_by_key(|process| process.pid);
+        if fault::planted("ps_leaves_out_the_root") {
+            processes.remove(0);
+        }
         let open = self.system.telemetry().spans().find(&SpanQuery::open());
         let view = |process: ProcessInfo| ProcessView {
             pid: process.pid.to_string(),

@@ -3,11 +3,11 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use std::time::Duration;
 use anyhow::{Result, anyhow, bail, ensure};
 use foundation_env::Env;
 use foundation_flags::{Catalogue, Flag, Flags, Note, Value};
 use foundation_telemetry::{ErrorContext, Event, Metric, OncePer, SpanLayer, SpanQuery, Telemetry};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -57,7 +57,9 @@ pub(super) fn measure(operation: &str, drive: Drive) -> Result<Sample> {
         }
         "histogram" => {
             let histogram = RECORDED.to_histogram(telemetry.metrics(), [])?;
-            drive.nanos(|count| (0..count).for_each(|value| histogram.record(black_box(value % 4_096))))
+            drive.nanos(|count| {
+                (0..count).for_each(|value| histogram.record(black_box(value % 4_096)))
+            })
         }
         "flag_read" | "flag_read_percent" => flag(operation, drive, env),
         _ => bail!("it has no `{operation}`"),

@@ -22,7 +22,9 @@ pub(super) fn measure(operation: &str, drive: Drive) -> Result<Sample> {
         "histogram" => {
             let histogram = recorder.register_histogram(&key, &metadata);
             drive.nanos_cleaned(
-                |count| (0..count).for_each(|value| histogram.record(black_box(value % 4_096) as f64)),
+                |count| {
+                    (0..count).for_each(|value| histogram.record(black_box(value % 4_096) as f64))
+                },
                 || rendered.run_upkeep(),
             )
         }
