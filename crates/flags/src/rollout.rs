@@ -91,6 +91,12 @@ pub enum RolloutError {
         /// The stage that was asked for.
         to: usize,
     },
+    /// Somebody else moved it since it was looked at.
+    #[error("the rollout was moved to stage {stage} meanwhile: look at it again")]
+    Moved {
+        /// The stage in force.
+        stage: usize,
+    },
     /// The next stage may not begin yet.
     #[error(transparent)]
     NotReady(#[from] NotReady),
@@ -278,9 +284,7 @@ impl Rollout {
             let mut state = known.unwrap_or_else(|| RolloutState::new(&self.plan.name));
             // Somebody moved it since the checks were made.
             if state.stage != from {
-                let overtaken = DurableError::Overtaken;
-                *rollout = Some(state);
-                return Err(RolloutError::Durable(overtaken));
+                return Err(RolloutError::Moved { stage: state.stage });
             }
             set_exactly(catalogue, settings, &values)?;
             state.move_to(to, transition, note, now);
