@@ -13,12 +13,11 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once, Weak};
 use std::task::Waker;
 
-use foundation_env::sync::atomic::Ordering;
 use foundation_env::sync::thread_local;
 use foundation_telemetry::Owner;
 use foundation_types::{ExitReason, PanicReport, Pid};
 
-use crate::record::{AnyRecord, Identity, state};
+use crate::record::{AnyRecord, Identity};
 use crate::reply::Abandoned;
 use crate::system::SystemInner;
 use crate::watchdog::WorkerSlot;
@@ -32,6 +31,8 @@ struct Thread {
     panic: Option<PanicReport>,
     /// How many [`catch_panic`] this thread is in.
     catches: u32,
+    /// What a process held is being dropped: it is over.
+    ends: bool,
     /// Where the watchdog sees what this thread does, for each system it has polled for; usually
     /// one.
     slots: Vec<(Weak<SystemInner>, Arc<WorkerSlot>)>,
@@ -47,6 +48,7 @@ thread_local! {
             graveyard: Vec::new(),
             panic: None,
             catches: 0,
+            ends: false,
             slots: Vec::new(),
         })
     };
@@ -172,15 +174,41 @@ pub(crate) fn pid() -> Option<Pid> {
     THREAD.try_with(|thread| thread.borrow().record.as_ref().map(|record| record.pid())).ok()?
 }
 
+/// Says, until it is dropped, that what is dropped on this thread was held by a process that is over: its spans
+/// did not end by themselves.
+#[must_use = "it says so only as long as this lives"]
+pub(crate) struct Ending {
+    /// Another process may end in what one drops.
+    before: bool,
+}
+
+impl Ending {
+    pub(crate) fn begin() -> Self {
+        Self { before: Self::replace(true) }
+    }
+
+    fn replace(ends: bool) -> bool {
+        let replaced =
+            THREAD.try_with(|thread| std::mem::replace(&mut thread.borrow_mut().ends, ends));
+        // Where the thread's storage is gone nobody is current.
+        replaced.unwrap_or(false)
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        Self::replace(self.before);
+    }
+}
+
 /// Tells the layer of spans for whom this thread works.
 pub(crate) fn owner(f: &mut dyn FnMut(Owner<'_>)) {
     let told = THREAD.try_with(|thread| {
         // Borrowed while a panic is being reported: then it is nobody's.
         let Ok(thread) = thread.try_borrow() else { return };
         if let Some(record) = &thread.record {
-            let ended = record.own().state.load(Ordering::Relaxed) & state::EXITING != 0;
             let telemetry = record.identity().system.telemetry();
-            f(Owner { telemetry, pid: record.pid(), is_ending: ended });
+            f(Owner { telemetry, pid: record.pid(), is_ending: thread.ends });
         }
     });
     told.unwrap_or_default();

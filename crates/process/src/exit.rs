@@ -138,6 +138,7 @@ fn conclude(
     let mut drop_body = Some(drop_body);
     let mut drop_body = || {
         if let Some(drop_body) = drop_body.take() {
+            let _ending = current::Ending::begin();
             contain(system, record, drop_body);
         }
     };

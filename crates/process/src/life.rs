@@ -152,6 +152,7 @@ impl<T> Contained<T> {
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
         let value = self.0.take();
+        let _ending = current::Ending::begin();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
             current::note_contained_panic(panic);
         }

@@ -49,7 +49,7 @@ pub use sampled::{
 pub use span::{SpanEvent, SpanRecord, SpanStatus};
 pub use spans::{
     EnteredTelemetry, FindOwner, InSpan, OpenSpan, Owner, SpanLayer, SpanQuery, SpanSubscription,
-    Spans, find_owners_by,
+    Spans, TooManySubscriptions, find_owners_by,
 };
 pub use telemetry::Telemetry;
 pub use trace::{

@@ -12,7 +12,7 @@ use tracing::{Level, Metadata};
 
 use crate::Value;
 use crate::trace::{SpanContext, SpanId, TraceId, TraceState};
-use crate::value::bounded;
+use crate::value::kept_text;
 
 /// How a span ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,11 +45,7 @@ impl SpanStatus {
 
     /// A failure, its text cut at [`Value::TEXT_BYTES_MAX`].
     pub fn error(message: impl Into<Cow<'static, str>>) -> Self {
-        let message = message.into();
-        if message.len() <= Value::TEXT_BYTES_MAX {
-            return Self::Error(message);
-        }
-        Self::Error(bounded(message, Value::TEXT_BYTES_MAX).into())
+        Self::Error(kept_text(message.into()))
     }
 }
 
@@ -218,7 +214,7 @@ impl SpanRecord {
         self.rest.as_ref().map_or(&[], |rest| &rest.links)
     }
 
-    /// How many attributes, events and links were beyond their bounds.
+    /// How many attributes (of it and of its events), events and links were beyond their bounds.
     pub fn omitted(&self) -> (u32, u32, u32) {
         self.rest.as_ref().map_or((0, 0, 0), |rest| {
             (rest.attributes_omitted, rest.events_omitted, rest.links_omitted)
@@ -264,9 +260,15 @@ impl SpanRecord {
             } else if self.attributes.len() < Self::ATTRIBUTES_MAX {
                 self.attributes.push((key, value));
             } else {
-                let omitted = &mut self.rest().attributes_omitted;
-                *omitted = omitted.saturating_add(1);
+                self.omit_attributes(1);
             }
+        }
+    }
+
+    pub(crate) fn omit_attributes(&mut self, count: u32) {
+        if count > 0 {
+            let omitted = &mut self.rest().attributes_omitted;
+            *omitted = omitted.saturating_add(count);
         }
     }
 

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use foundation_env::{Env, Lane, fault};
-
 use foundation_types::{Instant, Pid};
 
 pub use future::InSpan;
@@ -28,7 +27,7 @@ pub use layer::SpanLayer;
 pub use open::OpenSpan;
 pub use owner::{EnteredTelemetry, FindOwner, Owner, find_owners_by};
 pub use query::SpanQuery;
-pub use subscription::SpanSubscription;
+pub use subscription::{SpanSubscription, TooManySubscriptions};
 
 use shard::Shard;
 use subscription::Listeners;
@@ -75,6 +74,9 @@ impl Spans {
 
     /// The most ended spans that are kept, split in the same way; the oldest of a part goes first.
     pub const ENDED_MAX: usize = 1 << 14;
+
+    /// The most subscriptions: each gets a copy of every span that ends.
+    pub const SUBSCRIPTIONS_MAX: usize = 64;
 
     pub(crate) fn new(env: Env, events: Events) -> Self {
         let core = Arc::new(Core {
@@ -144,7 +146,10 @@ impl Spans {
 
     /// Keeps the spans that end from now on, at most `capacity` (one at least), for somebody who takes them at
     /// his own pace: an exporter. When it is full the oldest is dropped and counted.
-    pub fn subscribe(&self, capacity: usize) -> SpanSubscription {
+    ///
+    /// # Errors
+    /// [`TooManySubscriptions`] at [`Spans::SUBSCRIPTIONS_MAX`].
+    pub fn subscribe(&self, capacity: usize) -> Result<SpanSubscription, TooManySubscriptions> {
         SpanSubscription::new(Arc::clone(&self.0.core), capacity)
     }
 

@@ -47,10 +47,8 @@ impl Value<'_> {
     /// As [`Value::into_owned`], but a text that lives for ever and is short enough stays where it is.
     pub(crate) fn kept(value: Value<'static>) -> Value<'static> {
         match value {
-            Value::Text(Cow::Borrowed(text)) if text.len() <= Self::TEXT_BYTES_MAX => {
-                Value::Text(Cow::Borrowed(text))
-            }
-            other => other.into_owned(),
+            Value::Text(text) => Value::Text(kept_text(text)),
+            other => other,
         }
     }
 
@@ -61,6 +59,14 @@ impl Value<'_> {
             _ => None,
         }
     }
+}
+
+/// A text as it is kept: one that lives for ever and is short enough stays where it is.
+pub(crate) fn kept_text(text: Cow<'static, str>) -> Cow<'static, str> {
+    if text.len() <= Value::TEXT_BYTES_MAX {
+        return text;
+    }
+    Cow::Owned(bounded(text, Value::TEXT_BYTES_MAX))
 }
 
 /// Cuts a text that would be kept for long.

@@ -96,6 +96,29 @@ fn what_a_dying_process_drops_is_abandoned_and_what_it_finished_is_not() {
     });
 }
 
+/// A process that stops in order has work to do, and that is not cut off; what it still holds then is.
+///
+/// Guarantee SP7
+#[test]
+fn what_a_process_finishes_on_its_way_out_is_not_abandoned() {
+    traced(|system| async move {
+        let last = async { tracing::info_span!("farewell").in_scope(|| ()) };
+        let kept = Arc::new(Mutex::new(None));
+        let held = Arc::clone(&kept);
+        let subject = Subject::new(&Log::default()).on_terminate(last).state(kept);
+        let process = start(&system, subject).await;
+        let hold = act(move |_| {
+            *held.lock().unwrap() = Some(tracing::info_span!("held"));
+            Ok(())
+        });
+        process.try_send(hold).unwrap();
+        process.try_send(stop(ExitReason::Normal)).unwrap();
+        quiesce(&system).await;
+        assert_eq!(*ended(&system, "farewell").status(), SpanStatus::Unset);
+        assert_eq!(*ended(&system, "held").status(), SpanStatus::Abandoned);
+    });
+}
+
 /// Guarantee SP8
 #[test]
 fn a_trace_follows_messages_and_new_processes() {

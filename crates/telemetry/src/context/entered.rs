@@ -105,13 +105,18 @@ impl ErrorContext {
 
 #[cold]
 fn compose(at: u64, own: ErrorContext) -> ErrorContext {
-    let Some(open) = OpenSpan::current() else { return own };
-    let base = if own.is_empty() {
-        ErrorContext::correlated(CorrelationId::from_bits(open.trace_id().bits()))
-    } else {
-        own.clone()
-    };
-    let composed = base.with_remote_parent(open.context());
+    // None where no span around is recorded, which is found out once as well.
+    let composed = OpenSpan::current().map_or_else(
+        || own.clone(),
+        |open| {
+            let base = if own.is_empty() {
+                ErrorContext::correlated(CorrelationId::from_bits(open.trace_id().bits()))
+            } else {
+                own.clone()
+            };
+            base.with_remote_parent(open.context())
+        },
+    );
     let kept = Outgoing { at, own, composed: composed.clone() };
     // What was kept before is dropped only after the cell is free again.
     drop(OUTGOING.try_with(|outgoing| outgoing.replace(Some(kept))));

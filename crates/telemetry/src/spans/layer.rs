@@ -101,7 +101,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         let Some(open) = recorded(context.span(id)) else { return };
         let mut fields = Fields::default();
         values.record(&mut fields);
-        open.change(|span| span.set_attributes(fields.values));
+        open.change(|span| {
+            span.set_attributes(fields.values);
+            span.omit_attributes(fields.omitted);
+        });
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
@@ -124,6 +127,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
             }
             let name = message.into();
             span.add_event(SpanEvent { at, name, attributes: fields.values });
+            span.omit_attributes(fields.omitted);
         });
     }
 

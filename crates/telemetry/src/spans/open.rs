@@ -13,6 +13,7 @@ use super::Part;
 use crate::Value;
 use crate::span::{SpanEvent, SpanRecord, SpanStatus};
 use crate::trace::{SpanContext, SpanId, TraceId, TraceState};
+use crate::value::kept_text;
 
 /// A span that was open when this was made, to say more of it than `tracing` can and to close it before its
 /// last handle is dropped. Clones are of the same span; none of them keeps it open.
@@ -120,16 +121,21 @@ impl OpenSpan {
         self.change(|span| span.set_attributes(vec![(key, value)]))
     }
 
-    /// Says what happens in it now; false if it ended.
+    /// Says what happens in it now; false if it ended. The name is cut at [`Value::TEXT_BYTES_MAX`].
     pub fn add_event(
         &self,
         name: impl Into<Cow<'static, str>>,
         attributes: impl IntoIterator<Item = (&'static str, Value<'static>)>,
     ) -> bool {
-        let attributes = attributes.into_iter().map(|(key, value)| (key, Value::kept(value)));
-        let attributes = attributes.take(SpanRecord::ATTRIBUTES_MAX).collect();
-        let event = SpanEvent { at: self.part.core.env.now(), name: name.into(), attributes };
-        self.change(|span| span.add_event(event))
+        let mut given = attributes.into_iter().map(|(key, value)| (key, Value::kept(value)));
+        let attributes = given.by_ref().take(SpanRecord::ATTRIBUTES_MAX).collect();
+        let omitted = u32::try_from(given.count()).unwrap_or(u32::MAX);
+        let at = self.part.core.env.now();
+        let event = SpanEvent { at, name: kept_text(name.into()), attributes };
+        self.change(|span| {
+            span.add_event(event);
+            span.omit_attributes(omitted);
+        })
     }
 
     /// Says that it has to do with another span, of any trace; false if it ended.

@@ -5,6 +5,7 @@
 //! without a span, which the process is found by; closing one needs no look-up.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
@@ -16,7 +17,11 @@ use crate::span::SpanRecord;
 use crate::trace::SpanId;
 
 #[derive(Debug)]
-pub(super) struct Shard(Mutex<State>);
+pub(super) struct Shard {
+    state: Mutex<State>,
+    /// A process has opened a span here: a death needs to look.
+    is_owned: AtomicBool,
+}
 
 #[derive(Debug)]
 struct State {
@@ -39,24 +44,29 @@ struct Slot {
 
 impl Shard {
     pub(super) fn new(open_max: usize, ended_max: usize) -> Self {
-        Self(Mutex::new(State {
+        let state = Mutex::new(State {
             slots: Slab::new(),
             owners: HashMap::with_hasher(foldhash::fast::FixedState::default()),
             open: 0,
             ended: VecDeque::new(),
             open_max,
             ended_max,
-        }))
+        });
+        Self { state, is_owned: AtomicBool::new(false) }
     }
 
     /// Keeps an open span and returns its slot; gives it back if there are too many.
     pub(super) fn open(&self, span: Box<SpanRecord>) -> Result<usize, Box<SpanRecord>> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.open >= state.open_max {
             return Err(span);
         }
         state.open += 1;
         let owner = span.owner.map(|owner| state.owner(owner));
+        if owner.is_some() {
+            // Release pairs with Acquire in `close_all_of`; the end of a process comes after its spans began.
+            self.is_owned.store(true, Ordering::Release);
+        }
         let slot = state.slots.insert(Slot { newer: 0, older: 0, span: Some(span) });
         state.link(owner.unwrap_or(slot), slot);
         Ok(slot)
@@ -64,7 +74,7 @@ impl Shard {
 
     /// Changes an open span; false if it is not open any more.
     pub(super) fn change(&self, slot: usize, id: SpanId, f: impl FnOnce(&mut SpanRecord)) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let Some(span) = state.span(slot, id) else { return false };
         f(span);
         true
@@ -78,7 +88,7 @@ impl Shard {
         id: SpanId,
         finish: impl FnOnce(&mut SpanRecord) -> R,
     ) -> Option<R> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.span(slot, id)?;
         let slot = if fault::planted("span_closed_by_position") { state.newest()? } else { slot };
         let (result, fallen) = state.close(slot, finish)?;
@@ -93,7 +103,10 @@ impl Shard {
         owner: Pid,
         mut finish: impl FnMut(&mut SpanRecord) -> R,
     ) -> Vec<R> {
-        let mut state = self.0.lock();
+        if !self.is_owned.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut state = self.state.lock();
         let Some(anchor) = state.owners.remove(&owner) else { return Vec::new() };
         let (mut results, mut fallen) = (Vec::new(), Vec::new());
         while let Some(newest) = state.slots.get(anchor).map(|slot| slot.older)
@@ -111,7 +124,7 @@ impl Shard {
 
     /// The slot of an open span, by its id: looks at all.
     pub(super) fn find(&self, id: SpanId) -> Option<usize> {
-        let state = self.0.lock();
+        let state = self.state.lock();
         state
             .slots
             .iter()
@@ -120,7 +133,7 @@ impl Shard {
 
     /// Calls `f` with each open span, in no order.
     pub(super) fn each_open(&self, mut f: impl FnMut(&SpanRecord)) {
-        let state = self.0.lock();
+        let state = self.state.lock();
         for (_, slot) in &state.slots {
             if let Some(span) = &slot.span {
                 f(span);
@@ -130,7 +143,7 @@ impl Shard {
 
     /// Calls `f` with each span that ended and is kept, the newest first.
     pub(super) fn each_ended(&self, f: impl FnMut(&SpanRecord)) {
-        self.0.lock().ended.iter().rev().map(|span| &**span).for_each(f);
+        self.state.lock().ended.iter().rev().map(|span| &**span).for_each(f);
     }
 }
 

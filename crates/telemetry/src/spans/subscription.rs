@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use foundation_env::fault;
 use foundation_env::sync::Mutex;
 
-use super::Core;
+use super::{Core, Spans};
 use crate::ring::Ring;
 use crate::span::SpanRecord;
 
@@ -43,14 +43,28 @@ impl Listeners {
     }
 }
 
+/// There are as many subscriptions as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{limit} subscriptions of spans exist, the most there may be: drop one that nobody reads")]
+#[non_exhaustive]
+pub struct TooManySubscriptions {
+    /// [`Spans::SUBSCRIPTIONS_MAX`].
+    pub limit: usize,
+}
+
 impl SpanSubscription {
-    pub(super) fn new(core: Arc<Core>, capacity: usize) -> Self {
+    pub(super) fn new(core: Arc<Core>, capacity: usize) -> Result<Self, TooManySubscriptions> {
         let ring = Arc::new(Ring::new(capacity));
-        let mut rings = core.listeners.rings.lock();
-        rings.push(Arc::clone(&ring));
-        core.listeners.any.store(true, Ordering::Release);
-        drop(rings);
-        Self { ring, core }
+        {
+            let mut rings = core.listeners.rings.lock();
+            let limit = Spans::SUBSCRIPTIONS_MAX;
+            if rings.len() >= limit {
+                return Err(TooManySubscriptions { limit });
+            }
+            rings.push(Arc::clone(&ring));
+            core.listeners.any.store(true, Ordering::Release);
+        }
+        Ok(Self { ring, core })
     }
 
     /// Takes the oldest, if there is one.

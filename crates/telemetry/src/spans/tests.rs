@@ -206,12 +206,22 @@ fn what_is_kept_of_spans_is_bounded_and_counted() {
             assert!(open.add_event("happened", [("key", key.into())]));
             assert!(open.link(open.context()));
         }
+        let long = "x".repeat(5_000);
+        assert!(open.add_event(long, (0..65).map(|_| ("key", Value::Int(1)))));
         drop(span);
         let full = ended(telemetry, "full");
         assert_eq!(full.attributes().len(), SpanRecord::ATTRIBUTES_MAX);
         assert_eq!(full.events().len(), SpanRecord::EVENTS_MAX);
         assert_eq!(full.links().len(), SpanRecord::LINKS_MAX);
-        assert_eq!(full.omitted(), (6, 6, 38));
+        assert_eq!(full.omitted(), (7, 7, 38));
+        let wide = tracing::info_span!("wide");
+        let event: Vec<_> = (0..70).map(|_| ("key", Value::from("x".repeat(5_000)))).collect();
+        assert!(OpenSpan::of(&wide).unwrap().add_event("y".repeat(5_000), event));
+        drop(wide);
+        let wide = ended(telemetry, "wide");
+        assert_eq!(wide.events()[0].attributes.len(), SpanRecord::ATTRIBUTES_MAX);
+        assert!(wide.events()[0].name.len() <= Value::TEXT_BYTES_MAX + '…'.len_utf8());
+        assert_eq!(wide.omitted(), (6, 0, 0));
         let text = full.attributes()[0].1.as_text().unwrap();
         assert!(text.len() <= Value::TEXT_BYTES_MAX + '…'.len_utf8());
 
@@ -287,7 +297,12 @@ fn a_span_beyond_the_bound_is_refused_and_the_rest_go_on() {
 #[test]
 fn ended_spans_are_handed_on_and_what_is_lost_is_counted() {
     traced(|telemetry, simulation| {
-        let mut exported = telemetry.spans().subscribe(2);
+        let others: Vec<_> = (1..Spans::SUBSCRIPTIONS_MAX)
+            .map(|_| telemetry.spans().subscribe(1).unwrap())
+            .collect();
+        let mut exported = telemetry.spans().subscribe(2).unwrap();
+        assert!(telemetry.spans().subscribe(2).is_err());
+        drop(others);
         let mut told = telemetry.events().subscribe("span.*", 16).unwrap();
         for _ in 0..3 {
             drop(tracing::info_span!("work"));
