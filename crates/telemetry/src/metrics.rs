@@ -88,10 +88,14 @@ impl Metrics {
         Ok(cell)
     }
 
-    fn keep_looking(&self, name: &'static str, look: &Arc<Look>) {
-        if let Some(family) = self.0.families.lock().get_mut(name) {
-            family.keep_looking(look);
+    fn keep_looking(&self, name: &'static str, look: &Arc<Look>) -> Result<(), MetricError> {
+        let mut families = self.0.families.lock();
+        // The family is there: its gauge was made before.
+        let kept = families.get_mut(name).is_none_or(|family| family.keep_looking(look));
+        if kept {
+            return Ok(());
         }
+        Err(MetricError::TooManyObservations { name, limit: Self::SERIES_MAX })
     }
 
     /// Ends a step of all windows each time one is over, as long as somebody has these metrics.
@@ -111,7 +115,7 @@ impl Metrics {
     /// Everything, by name and then by labels.
     pub fn snapshot(&self) -> Vec<MetricSnapshot> {
         let looks: Vec<Arc<Look>> =
-            self.0.families.lock().values_mut().flat_map(Family::looks).collect();
+            self.0.families.lock().values().flat_map(Family::looks).collect();
         if fault::planted("observation_kept") {
             return self.0.families.lock().values().map(Family::snapshot).collect();
         }

@@ -21,6 +21,44 @@ fn names_are_unique_and_measurements_name_their_unit() {
     }
 }
 
+/// Everything below a folder that is compiled and no test.
+fn sources(folder: &Path, found: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() && !["tests", "target"].contains(&&*name) {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !["tests.rs", "catalogue.rs"].contains(&&*name)
+        {
+            found.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// An event that nobody emits is a promise that is not kept, and one that is not listed is found by nobody.
+#[test]
+fn every_listed_event_is_emitted_and_every_emitted_one_is_listed() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut source = String::new();
+    sources(&crates, &mut source);
+    let text = include_str!("../catalogue.rs");
+    let listed: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim_start().split_once(" = \""))
+        .map(|(constant, _)| constant)
+        .filter(|constant| constant.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+        .collect();
+    assert_eq!(listed.len(), all().len());
+    let code: String = source.split_whitespace().collect();
+    for constant in listed {
+        assert!(code.contains(&format!("catalogue::{constant}.emit(")), "nobody emits {constant}");
+    }
+    let own = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let declared = own.filter(|line| line.contains("Event<") && line.contains("static "));
+    assert_eq!(declared.collect::<Vec<_>>(), [""; 0], "declare it in catalogue.rs");
+}
+
 fn page() -> String {
     let mut page = "# Events\n\n\
         Every event that the platform emits, made from `crates/telemetry/src/catalogue.rs`. Listen with \

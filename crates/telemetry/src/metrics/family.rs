@@ -82,12 +82,17 @@ impl Family {
         self.series.entry(key).or_insert_with(|| Cell::new(self.kind)).clone()
     }
 
-    pub(super) fn keep_looking(&mut self, look: &Arc<Look>) {
+    /// Returns false when there are as many observations as series.
+    pub(super) fn keep_looking(&mut self, look: &Arc<Look>) -> bool {
         self.looks.retain(|known| known.strong_count() > 0);
+        if self.looks.len() >= Metrics::SERIES_MAX {
+            return false;
+        }
         self.looks.push(Arc::downgrade(look));
+        true
     }
 
-    pub(super) fn looks(&mut self) -> Vec<Arc<Look>> {
+    pub(super) fn looks(&self) -> Vec<Arc<Look>> {
         self.looks.iter().filter_map(Weak::upgrade).collect()
     }
 

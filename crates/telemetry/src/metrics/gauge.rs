@@ -1,6 +1,7 @@
 //! What is so much now.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,7 +64,10 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) fn look(&self) {
-        self.gauge.set((self.look)());
+        // The panic hook has told of it; whoever reads the metrics wants the others.
+        if let Ok(value) = catch_unwind(AssertUnwindSafe(|| (self.look)())) {
+            self.gauge.set(value);
+        }
     }
 }
 

@@ -66,6 +66,14 @@ pub enum MetricError {
         /// Of the metrics.
         name: &'static str,
     },
+    /// There are as many observations of one metric as there may be.
+    #[error("{name} is observed {limit} times, the most there may be")]
+    TooManyObservations {
+        /// Of the metric.
+        name: &'static str,
+        /// [`Metrics::SERIES_MAX`].
+        limit: usize,
+    },
     /// There are as many metrics as there may be.
     #[error("there are {limit} metrics, the most there may be")]
     TooMany {
@@ -157,7 +165,7 @@ impl<const L: usize> Metric<L> {
     }
 
     /// Has the series with these values of the labels looked up by `look` whenever the metrics are read, until
-    /// the guard is dropped.
+    /// the guard is dropped. Where `look` panics, the series keeps what was seen last.
     ///
     /// # Errors
     /// See [`MetricError`].
@@ -169,7 +177,7 @@ impl<const L: usize> Metric<L> {
     ) -> Result<Observed, MetricError> {
         let gauge = self.to_gauge(metrics, labels)?;
         let look = Arc::new(Look { gauge, look: Box::new(look) });
-        metrics.keep_looking(self.name, &look);
+        metrics.keep_looking(self.name, &look)?;
         Ok(Observed(look))
     }
 

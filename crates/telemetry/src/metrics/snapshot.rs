@@ -9,6 +9,7 @@ use super::{MetricKind, Metrics};
 
 /// One metric with all its series.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct MetricSnapshot {
     /// Its name.
     pub name: &'static str,
@@ -26,6 +27,7 @@ pub struct MetricSnapshot {
 
 /// One series.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct SeriesSnapshot {
     /// The values of the labels.
     pub labels: Vec<String>,

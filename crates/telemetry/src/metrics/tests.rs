@@ -153,9 +153,11 @@ fn what_is_observed_is_looked_up_when_it_is_read() {
     });
     assert!(metrics.prometheus().contains("load_ratio 1\n"));
     assert!(metrics.prometheus().contains("load_ratio 2\n"));
-    drop(observed);
-    assert!(metrics.prometheus().contains("load_ratio 2\n"));
-    assert_eq!(looked.load(Ordering::Relaxed), 2);
+    let panics = LOAD.observe(&metrics, [], || panic!("as planned"));
+    assert!(metrics.prometheus().contains("load_ratio 3\n"), "it harms nobody else");
+    drop((observed, panics));
+    assert!(metrics.prometheus().contains("load_ratio 3\n"));
+    assert_eq!(looked.load(Ordering::Relaxed), 3);
     LOAD.to_gauge(&metrics, []).unwrap().add(-0.5);
-    assert!(metrics.prometheus().contains("load_ratio 1.5\n"));
+    assert!(metrics.prometheus().contains("load_ratio 2.5\n"));
 }

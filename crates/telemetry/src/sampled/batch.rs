@@ -8,6 +8,7 @@ use std::time::Duration;
 use foundation_env::sync::Mutex;
 use foundation_env::sync::atomic::{AtomicU64, Ordering};
 use foundation_env::{Env, fault};
+use foundation_types::Instant;
 
 /// When a batch is handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +38,10 @@ struct Inner<T> {
 
 struct Pending<T> {
     items: Vec<T>,
-    /// How many batches were taken out; tells the timer whether its own still waits.
-    taken: u64,
+    /// When the first of them came.
+    begun: Instant,
+    /// Somebody waits for the age of a batch: one at a time, however many batches fill up meanwhile.
+    is_timed: bool,
 }
 
 impl<T: Send + 'static> Batch<T> {
@@ -49,10 +52,11 @@ impl<T: Send + 'static> Batch<T> {
         consume: impl Fn(Vec<T>) + Send + Sync + 'static,
     ) -> Self {
         let options = BatchOptions { items_max: options.items_max.max(1), ..options };
+        let now = env.now();
         Self(Arc::new(Inner {
             env,
             options,
-            pending: Mutex::new(Pending { items: Vec::new(), taken: 0 }),
+            pending: Mutex::new(Pending { items: Vec::new(), begun: now, is_timed: false }),
             consume: Box::new(consume),
             handed_on: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -62,21 +66,24 @@ impl<T: Send + 'static> Batch<T> {
     /// Adds an item. If it fills the batch, the consumer runs before this returns.
     pub fn add(&self, item: T) {
         let inner = &*self.0;
-        let (full, begun) = {
+        let (full, untimed) = {
             let mut pending = inner.pending.lock();
             pending.items.push(item);
             let count = pending.items.len();
             if count >= inner.options.items_max {
-                (Some(pending.take()), None)
+                (Some(pending.take()), false)
             } else {
-                (None, (count == 1).then_some(pending.taken))
+                if count == 1 {
+                    pending.begun = inner.env.now();
+                }
+                (None, !std::mem::replace(&mut pending.is_timed, true))
             }
         };
         if let Some(items) = full {
             inner.hand_on(items);
         }
-        if let Some(taken) = begun {
-            self.hand_on_when_old(taken);
+        if untimed {
+            self.hand_on_when_old();
         }
     }
 
@@ -103,31 +110,36 @@ impl<T: Send + 'static> Batch<T> {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    fn hand_on_when_old(&self, taken: u64) {
+    /// Hands batches on as they become old, until none waits.
+    fn hand_on_when_old(&self) {
         if fault::planted("batch_without_timer") {
             return;
         }
-        let (env, weak) = (self.0.env.clone(), Arc::downgrade(&self.0));
-        let at = env.now().saturating_add(self.0.options.age_max);
+        let (env, weak, age_max) =
+            (self.0.env.clone(), Arc::downgrade(&self.0), self.0.options.age_max);
         self.0.env.spawn(async move {
-            env.sleep_until(at).await;
-            // One that is gone has handed on everything.
-            let Some(inner) = weak.upgrade() else { return };
-            let items = {
-                let mut pending = inner.pending.lock();
-                if pending.taken != taken {
-                    return;
-                }
-                pending.take()
-            };
-            inner.hand_on(items);
+            let mut due = env.now().saturating_add(age_max);
+            loop {
+                env.sleep_until(due).await;
+                // One that is gone has handed on everything.
+                let Some(inner) = weak.upgrade() else { return };
+                let items = {
+                    let mut pending = inner.pending.lock();
+                    due = pending.begun.saturating_add(age_max);
+                    if !pending.items.is_empty() && due > env.now() {
+                        continue;
+                    }
+                    pending.is_timed = false;
+                    pending.take()
+                };
+                return inner.hand_on(items);
+            }
         });
     }
 }
 
 impl<T> Pending<T> {
     fn take(&mut self) -> Vec<T> {
-        self.taken += 1;
         std::mem::take(&mut self.items)
     }
 }
@@ -140,7 +152,6 @@ impl<T> Inner<T> {
         if fault::planted("batch_drained_in_two_steps") {
             let count = self.pending.lock().items.len();
             let mut pending = self.pending.lock();
-            pending.taken += 1;
             let mut items = std::mem::take(&mut pending.items);
             items.truncate(count);
             return items;

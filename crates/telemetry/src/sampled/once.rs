@@ -25,8 +25,8 @@ const NONE: u64 = 0;
 
 /// Admits at most one per key and window, whatever the number of threads that ask.
 ///
-/// Keys are told apart by 64 bits of a hash: of a million keys, one in ten million is taken for another
-/// and may be suppressed by it.
+/// Keys are told apart by 64 bits of a hash: that two of a million keys are taken for one has a probability of
+/// about three in a hundred million.
 pub struct OncePer {
     env: Env,
     window_ns: u64,

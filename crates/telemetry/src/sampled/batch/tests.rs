@@ -44,6 +44,23 @@ fn a_batch_is_handed_on_when_it_is_full_or_old_and_at_the_end() {
     assert_eq!(seen.lock().unwrap().len(), 4);
 }
 
+/// Batches that fill up at once leave no timers behind, and the last one is not handed on too early for it.
+///
+/// Guarantee SE4
+#[test]
+fn however_many_batches_fill_up_one_timer_waits() {
+    let (mut simulation, batch, seen) = batch(2);
+    (0..1_000).for_each(|item| batch.add(item));
+    assert!(simulation.live_tasks() <= 1, "{}", simulation.live_tasks());
+    pass(&mut simulation, 600);
+    batch.add(1_000);
+    pass(&mut simulation, 500);
+    assert_eq!(batch.pending_len(), 1, "the age is that of the batch");
+    pass(&mut simulation, 500);
+    assert_eq!(seen.lock().unwrap().last(), Some(&vec![1_000]));
+    assert_eq!(simulation.live_tasks(), 0);
+}
+
 /// The original lost 14,843 of 40,000.
 ///
 /// Guarantee SE3
