@@ -32,8 +32,9 @@ const PLAN_BYTES_MAX: u64 = 1 << 20;
 /// # Errors
 /// The error of the stream when the answer cannot be written.
 pub fn flags(args: &FlagsArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let changes = !matches!(args.action, FlagsAction::List | FlagsAction::Audit);
     answer::print(
-        on_folder(&args.data, for_running(&args.action), |env, switches| async move {
+        on_folder(&args.data, changes, for_running(&args.action), |env, switches| async move {
             flags_answer(&env, &switches, args).await
         }),
         args.json,
@@ -47,8 +48,9 @@ pub fn flags(args: &FlagsArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
 /// # Errors
 /// The error of the stream when the answer cannot be written.
 pub fn rollout(args: &RolloutArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let changes = !matches!(args.action, RolloutAction::Status | RolloutAction::History);
     answer::print(
-        on_folder(&args.data, None, |env, switches| async move {
+        on_folder(&args.data, changes, None, |env, switches| async move {
             let file = args.plan.display().to_string();
             let bytes = env.files().read(&args.plan, PLAN_BYTES_MAX).await?;
             let text = String::from_utf8(bytes)?;
@@ -65,12 +67,18 @@ pub fn rollout(args: &RolloutArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
 /// Runs `f` with the flags of a folder, or asks the system that has it.
 fn on_folder<F: Future<Output = anyhow::Result<Answer>>>(
     folder: &Path,
+    changes: bool,
     running: Option<Command>,
     f: impl FnOnce(Env, Switches) -> F,
 ) -> anyhow::Result<Answer> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let env = Env::tokio(runtime.handle().clone());
     runtime.block_on(async {
+        // A folder that is named wrong would read as one with all flags off.
+        if !changes && env.files().metadata(folder).await.is_err() {
+            let folder = folder.display();
+            bail!("there is no data folder {folder}: `foundation run --data {folder}` makes it, or the first change");
+        }
         match Switches::open(env.clone(), folder).await {
             Ok(switches) => f(env, switches).await,
             Err(SwitchesError::Open(OpenError::File(FileError::Locked { .. }))) => {
@@ -127,7 +135,7 @@ async fn flags_answer(env: &Env, switches: &Switches, args: &FlagsArgs) -> anyho
             flags.change(&[(flag, edit)], &note(reason), deadline(env)).await?;
         }
         FlagsAction::Off { reason } => {
-            flags.turn_all_off(&note(reason), deadline(env), |_| ()).await.1?;
+            flags.turn_all_off(&note(reason), deadline(env)).await?;
         }
         FlagsAction::Audit => return Ok(audit(switches)),
     }

@@ -86,6 +86,13 @@ fn a_flag_switches_the_spans_of_the_next_run() {
 #[test]
 fn what_cannot_be_done_says_why() {
     let scratch = TempDir::new().unwrap();
+    let absent = scratch.path().join("absent");
+    for args in [&["flags", "list"][..], &["rollout", "status"]] {
+        let refused = steer(&absent, args);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).contains("there is no data folder"), "{refused:?}");
+        assert!(!absent.exists(), "looking makes nothing");
+    }
     let data = scratch.path();
     let unknown = steer(data, &["flags", "set", "spams", "on", "--why", "x"]);
     assert_eq!(unknown.status.code(), Some(1));

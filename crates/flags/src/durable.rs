@@ -177,22 +177,33 @@ impl DurableFlags {
         .await
     }
 
-    /// Turns every flag off at once, for everybody, and then writes that. The flags are off whatever the
-    /// second says.
-    pub async fn turn_all_off(
+    /// Turns every flag off at once, for everybody, waiting for no other change, and then writes that. A rollout
+    /// stays where it is; [`Rollout::emergency`](crate::Rollout::emergency) moves it too.
+    ///
+    /// # Errors
+    /// See [`DurableError`]. The flags are off all the same; that may not outlive the program.
+    ///
+    /// # Cancel safety
+    /// Once it was polled the flags are off. Dropped before its turn to write, it leaves that to the next change.
+    pub async fn turn_all_off(&self, note: &Note, deadline: Deadline) -> Result<(), DurableError> {
+        self.turn_all_off_and(note, deadline, |_| ()).await
+    }
+
+    /// As [`DurableFlags::turn_all_off`], and at once does to the rollout what `also` does.
+    pub(crate) async fn turn_all_off_and(
         &self,
         note: &Note,
         deadline: Deadline,
         also: impl FnOnce(&mut Option<RolloutState>),
-    ) -> (Option<Arc<Step>>, Result<(), DurableError>) {
-        let step = self.0.flags.turn_all_off(note);
+    ) -> Result<(), DurableError> {
+        self.0.flags.turn_all_off(note);
         {
             let mut kept = self.0.kept.lock();
             kept.emergencies += 1;
             also(&mut kept.rollout);
         }
         let written = self.commit::<DurableError>(note, deadline, |_, _, _| Ok(())).await;
-        (step, written.map(drop))
+        written.map(drop)
     }
 
     /// Makes what `decide` does to the settings and to the rollout one durable step.

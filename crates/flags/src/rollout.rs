@@ -232,8 +232,8 @@ impl Rollout {
         let mut state = self.state();
         state.move_to(0, Transition::Emergency, note, self.unix_ms());
         let after = state.clone();
-        let (_, written) =
-            self.flags.turn_all_off(note, deadline, |rollout| *rollout = Some(after)).await;
+        let off = self.flags.turn_all_off_and(note, deadline, |rollout| *rollout = Some(after));
+        let written = off.await;
         self.monitor.lock().begin_anew();
         written?;
         Ok(state)

@@ -84,7 +84,7 @@ fn an_emergency_waits_for_nobody_and_what_it_overtakes_is_not_made() {
         });
         let (overtaken, off) = simulation.block_on(async {
             let note = note();
-            let emergency = durable.turn_all_off(&note, later(&env), |_| ());
+            let emergency = durable.turn_all_off(&note, later(&env));
             let mut emergency = Box::pin(emergency);
             // Off before the first wait.
             let polled = std::future::poll_fn(|cx| {
@@ -93,8 +93,7 @@ fn an_emergency_waits_for_nobody_and_what_it_overtakes_is_not_made() {
             });
             let (ready, on) = polled.await;
             assert!(!ready && !on, "seed {seed}");
-            let (_, written) = emergency.await;
-            written.unwrap();
+            emergency.await.unwrap();
             (rx.await.unwrap(), durable.flags().settings())
         });
         let b = off["b"].value;

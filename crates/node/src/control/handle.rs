@@ -62,10 +62,10 @@ impl Controlled {
             }
             Command::TurnAllOff { who, why } => {
                 let note = Note::new(&who, &why);
-                let off = self.durable().turn_all_off(&note, self.deadline(), |_| ()).await;
+                let off = self.durable().turn_all_off(&note, self.deadline()).await;
                 // They are off whether that was written or not.
                 self.switches.apply(&self.system);
-                off.1.map_err(|error| failed(&error))?;
+                off.map_err(|error| failed(&error))?;
                 Reply::Flags(self.flags())
             }
         })
